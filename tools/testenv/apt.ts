@@ -1,0 +1,132 @@
+/**
+ * Debian packages without installing them, and without root: downloaded by apt, signatures checked, and unpacked.
+ *
+ * The mirror is always the machine's own. Its package lists are used where they are there and still fit the mirror; else lists of
+ * our own are fetched, from the machine's own sources.
+ */
+
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheFolder } from './cache.ts';
+import { run } from './run.ts';
+
+const keyring = ['gpg', 'pgp']
+  .map((ending) => `/usr/share/keyrings/debian-archive-keyring.${ending}`)
+  .find(existsSync);
+
+/** The name of the machine's own release, for example `bookworm`. */
+export async function ownRelease(): Promise<string | undefined> {
+  const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return /^VERSION_CODENAME="?([a-z]+)/m.exec(text)?.[1];
+}
+
+interface PrivateApt {
+  readonly options: readonly string[];
+  readonly folder: string;
+}
+
+/** An apt with lists and a cache of its own. The dpkg status is empty, so that nothing depends on what is installed. */
+async function privateApt(name: string): Promise<PrivateApt> {
+  const folder = join(await cacheFolder(), `apt-${name}-${process.pid}`);
+  await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
+  await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
+  await writeFile(join(folder, 'status'), '');
+  const settings = {
+    'Dir::State': folder,
+    'Dir::State::Lists': join(folder, 'lists'),
+    'Dir::State::status': join(folder, 'status'),
+    'Dir::Cache': join(folder, 'cache'),
+    'Acquire::Languages': 'none',
+    'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled': 'false',
+    'Acquire::GzipIndexes': 'true',
+    'Acquire::Retries': '3',
+    // A mirror may be a frozen snapshot. Signatures are verified all the same.
+    'Acquire::Check-Valid-Until': 'false',
+    // As root, apt would fetch as a user that cannot write this folder.
+    ...(process.getuid?.() === 0 && { 'APT::Sandbox::User': 'root' }),
+  };
+  return { folder, options: Object.entries(settings).map(([key, value]) => `-o${key}=${value}`) };
+}
+
+/** The base addresses of the distribution's archive, as the machine has them. */
+async function mirrors(lists: readonly string[]): Promise<string[]> {
+  const format = '$(SITE)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)';
+  const text = await run('apt-get', [
+    ...lists,
+    'indextargets',
+    '--format',
+    format,
+    'Created-By: Packages',
+  ]);
+  const sites = text
+    .split('\n')
+    .map((line) => line.split('|'))
+    .filter(([, release, component, origin]) => {
+      return component === 'main' && origin === 'Debian' && !release?.includes('-');
+    })
+    .map(([site]) => site ?? '');
+  return [...new Set(sites)];
+}
+
+async function useOtherRelease(apt: PrivateApt, release: string): Promise<PrivateApt> {
+  let sites = await mirrors([]);
+  // A machine without package lists does not know whose they are: fetch the lists of its own sources first.
+  if (sites.length === 0) {
+    await run('apt-get', [...apt.options, '-qq', 'update']);
+    sites = await mirrors(apt.options);
+  }
+  const site = sites[0];
+  if (site === undefined) throw new Error('apt has no source for Debian on this machine');
+  const list = join(apt.folder, 'sources.list');
+  const signedBy = keyring === undefined ? '' : `[signed-by=${keyring}] `;
+  await writeFile(list, `deb ${signedBy}${site} ${release} main\n`);
+  const sources = [`-oDir::Etc::sourcelist=${list}`, '-oDir::Etc::sourceparts=/dev/null'];
+  return {
+    ...apt,
+    options: [...apt.options, ...sources, '-oDir::Etc::preferencesparts=/dev/null'],
+  };
+}
+
+async function download(
+  packages: readonly string[],
+  folder: string,
+  release: string | undefined,
+): Promise<void> {
+  const own = release === undefined || release === (await ownRelease());
+  if (own) {
+    // The cheap way: the lists that are there. They may be missing, or older than the mirror.
+    const tried = await run('apt-get', ['-qq', 'download', ...packages], { cwd: folder }).then(
+      () => true,
+      () => false,
+    );
+    if (tried) return;
+  }
+  let apt = await privateApt(release ?? 'own');
+  try {
+    if (!own) apt = await useOtherRelease(apt, release);
+    await run('apt-get', [...apt.options, '-qq', 'update']);
+    await run('apt-get', [...apt.options, '-qq', 'download', ...packages], { cwd: folder });
+  } finally {
+    await rm(apt.folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Unpacks Debian packages, without what they depend on, into a folder.
+ *
+ * @param release of Debian; the machine's own when it is left out
+ */
+export async function unpackDebianPackages(
+  packages: readonly string[],
+  into: string,
+  release?: string,
+): Promise<void> {
+  const debs = join(into, '.debs');
+  await mkdir(debs);
+  await download(packages, debs, release);
+  for (const deb of (await readdir(debs)).filter((name) => name.endsWith('.deb'))) {
+    await run('dpkg-deb', ['-x', join(debs, deb), into]);
+  }
+  await rm(debs, { recursive: true });
+}

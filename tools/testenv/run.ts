@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import type { Account } from './account.ts';
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly account?: Account | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a program to its end and answers what it printed on stdout. Throws with the end of its output when it fails. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}) {
+  return new Promise<string>((resolve, reject) => {
+    // The server's account has to be able to read what is installed, whatever our own umask.
+    const child = spawn('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', command, ...args], {
+      ...options.account,
+      cwd: options.cwd ?? '/',
+      env: { ...process.env, LC_ALL: 'C', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let all = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      all += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      all += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(stdout);
+      else
+        reject(new Error(`${command} ended with ${code ?? signal}:\n${all.trim().slice(-2_000)}`));
+    });
+  });
+}
