@@ -41,8 +41,11 @@ export interface Relation {
   readonly mayOmit: boolean;
 }
 
-/** Columns that the old image lacks are `undefined`; the key columns are always there. */
-export type Change =
+/**
+ * One row, or one truncated table. Columns that the old image lacks are `undefined`; the key columns are always
+ * there.
+ */
+export type Change = (
   | { readonly op: 'insert'; readonly relation: Relation; readonly row: FullRow }
   | {
       readonly op: 'update';
@@ -53,7 +56,14 @@ export type Change =
       readonly old: RowImage | null;
     }
   | { readonly op: 'delete'; readonly relation: Relation; readonly old: RowImage }
-  | { readonly op: 'truncate'; readonly relation: Relation };
+  | { readonly op: 'truncate'; readonly relation: Relation }
+) & {
+  /**
+   * Row messages of the transaction before this one, counted before any filter: where the transaction could be
+   * resumed. The changes of one TRUNCATE message share it.
+   */
+  readonly messagesBefore: number;
+};
 
 /**
  * A source transaction, or a part of one: a large transaction arrives in several parts so that memory stays
@@ -63,7 +73,10 @@ export interface TransactionPart {
   readonly type: 'transaction';
   /** Identity for a snapshot mark: PostgreSQL's 32-bit xid in decimal. */
   readonly xid: string;
-  /** Where the commit ends: the position once the last part is durable. The same in every part. */
+  /**
+   * In the last part: where the commit ends, the position once the part is durable. In the parts before it: what
+   * identifies the commit (PostgreSQL announces its end only at the end: Begin's final LSN), the same in each.
+   */
   readonly position: Position;
   readonly committedAt: Date;
   readonly first: boolean;

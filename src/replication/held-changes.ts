@@ -1,0 +1,106 @@
+/**
+ * Changes of tables that are being dumped while the stream runs. They wait in bounded memory. A table whose changes
+ * outgrow it loses them, and is dumped once more: every transaction that was read had committed at the source, so a
+ * snapshot taken later contains it; which one it must contain is remembered.
+ */
+import type { TableChange } from './base-values.ts';
+import type { TransactionPart } from './change.ts';
+
+export const maxHeldBytes = 32 * 1024 * 1024;
+/** What one held change costs beside its values: objects and arrays. */
+const changeOverheadBytes = 200;
+
+export interface HeldTransaction {
+  readonly part: TransactionPart;
+  readonly changes: TableChange[];
+}
+
+interface HeldTable {
+  transactions: HeldTransaction[];
+  bytes: number;
+  /** Transactions whose changes were given up: the snapshot must contain them. */
+  dropped: Map<string, TransactionPart>;
+}
+
+export class HeldChanges {
+  readonly #tables = new Map<string, HeldTable>();
+  readonly #maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** @returns false when the table's changes have just outgrown the memory for them. */
+  add(part: TransactionPart, placed: TableChange): boolean {
+    const held = this.#table(placed.table.id);
+    if (held.dropped.size > 0) {
+      held.dropped.set(part.xid, withoutChanges(part));
+      return true;
+    }
+    const last = held.transactions.at(-1);
+    if (last?.part.xid === part.xid) last.changes.push(placed);
+    else held.transactions.push({ part: withoutChanges(part), changes: [placed] });
+    held.bytes += sizeOf(placed);
+    if (held.bytes <= this.#maxBytes) return true;
+    for (const transaction of held.transactions) {
+      held.dropped.set(transaction.part.xid, transaction.part);
+    }
+    held.transactions = [];
+    held.bytes = 0;
+    return false;
+  }
+
+  /** True when a table lost its changes: the stream should wait until it has been dumped once more. */
+  get overflowed(): boolean {
+    for (const held of this.#tables.values()) if (held.dropped.size > 0) return true;
+    return false;
+  }
+
+  /** A change of a table that is not known yet, and will be dumped: the snapshot must contain it. */
+  giveUp(tableId: string, part: TransactionPart): void {
+    this.#table(tableId).dropped.set(part.xid, withoutChanges(part));
+  }
+
+  /**
+   * A snapshot was taken: if it has everything that was given up for this table, changes are held again.
+   * @returns whether it has.
+   */
+  forgive(tableId: string, has: (part: TransactionPart) => boolean): boolean {
+    const held = this.#tables.get(tableId);
+    if (held === undefined) return true;
+    if (![...held.dropped.values()].every(has)) return false;
+    held.dropped.clear();
+    return true;
+  }
+
+  /** Takes out what must follow the dump; what the snapshot has is dropped here. */
+  take(tableId: string, has: (part: TransactionPart) => boolean): HeldTransaction[] {
+    const held = this.#tables.get(tableId);
+    this.#tables.delete(tableId);
+    return (held?.transactions ?? []).filter(({ part }) => !has(part));
+  }
+
+  #table(tableId: string): HeldTable {
+    let held = this.#tables.get(tableId);
+    if (held === undefined) {
+      held = { transactions: [], bytes: 0, dropped: new Map() };
+      this.#tables.set(tableId, held);
+    }
+    return held;
+  }
+}
+
+/** Its identity alone: the changes of other tables must not be kept alive. */
+function withoutChanges(part: TransactionPart): TransactionPart {
+  return { ...part, changes: [] };
+}
+
+function sizeOf({ change }: TableChange): number {
+  let characters = 0;
+  if (change.op === 'insert' || change.op === 'update') {
+    for (const fragment of change.row) characters += fragment?.length ?? 0;
+  }
+  if (change.op === 'delete') for (const fragment of change.old) characters += fragment?.length ?? 0;
+  return changeOverheadBytes + 2 * characters;
+}
+

@@ -1,0 +1,177 @@
+/**
+ * Reads the stream: every message in its turn, every change to where it belongs.
+ *
+ * A change of a table is
+ *   1. ignored                  when the table has left the sync
+ *   2. given up, table dumped   when nobody has reported the table yet
+ *   3. dropped                  when the snapshot that the table was dumped from contains its transaction
+ *   4. held                     while the table is being dumped
+ *   5. held, table dumped       when the log describes the table otherwise than the rows in etcd were written
+ *   6. applied                  otherwise
+ */
+import type { TableChange } from './base-values.ts';
+import { ChangeApplier } from './change-applier.ts';
+import type { CatalogEvent, Change, StreamMessage, TransactionPart, Warning } from './change.ts';
+import type { Driver } from './driver.ts';
+import type { Mutex } from './mutex.ts';
+import type { Overlay } from './overlay.ts';
+import type { Redumps } from './redumps.ts';
+import type { Sink } from './sink.ts';
+import type { TableState, Tables } from './tables.ts';
+import { TransactionOps } from './transaction-ops.ts';
+import type { Writer } from './writer.ts';
+
+export interface StreamReaderOptions {
+  readonly driver: Driver;
+  readonly sink: Sink;
+  readonly writer: Writer;
+  readonly tables: Tables;
+  readonly overlay: Overlay;
+  readonly redumps: Redumps;
+  readonly turn: Mutex;
+  /** Messages of the first transaction that are durable already. */
+  readonly resumedMessages: number;
+  readonly onWarnings: (warnings: readonly Warning[]) => void;
+  /** Something arrived: the source is alive. */
+  readonly onReceived: (message: StreamMessage) => void;
+  readonly signal: AbortSignal;
+}
+
+interface OpenTransaction {
+  readonly ops: TransactionOps;
+  readonly applier: ChangeApplier;
+  /** Began before the last restart: what its first part did to deferrable keys is not known here. */
+  readonly resumed: boolean;
+  messages: number;
+}
+
+export class StreamReader {
+  readonly #options: StreamReaderOptions;
+  #open: OpenTransaction | null = null;
+  #resumedMessages: number;
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options;
+    this.#resumedMessages = options.resumedMessages;
+  }
+
+  /** Reads until it throws: the driver's stream has no end. */
+  async run(messages: AsyncIterable<StreamMessage>): Promise<void> {
+    const { turn, writer, redumps, onReceived } = this.#options;
+    for await (const message of messages) {
+      onReceived(message);
+      await turn.run(() => this.#handle(message));
+      if (this.#open === null) await redumps.breathe();
+      await writer.room();
+    }
+  }
+
+  async #handle(message: StreamMessage): Promise<void> {
+    switch (message.type) {
+      case 'transaction':
+        return this.#part(message);
+      case 'heartbeat':
+        return this.#options.writer.heartbeat(message.position);
+      case 'catalog':
+        for (const event of message.events) this.#catalog(event);
+        return undefined;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #catalog(event: CatalogEvent): void {
+    switch (event.kind) {
+      case 'redump':
+        return this.#options.redumps.want(event.tableId, event.table);
+      case 'drop':
+        return this.#options.redumps.drop(event.tableId);
+      case 'warnings':
+        return this.#options.onWarnings(event.warnings);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  async #part(part: TransactionPart): Promise<void> {
+    const { writer, redumps } = this.#options;
+    const open = this.#open ?? this.#begin(part);
+    const applied = this.#sort(part, open);
+    for (const table of await open.applier.apply(applied)) redumps.want(table.id, table.name);
+    open.messages = part.messages;
+    if (!part.last) {
+      if (open.ops.sections.length > 1) this.#settle(open);
+      writer.grown(open.ops);
+      return;
+    }
+    this.#settle(open);
+    this.#seal(part, open);
+  }
+
+  #begin(part: TransactionPart): OpenTransaction {
+    const { sink, overlay, signal, writer, redumps } = this.#options;
+    const messages = this.#resumedMessages;
+    this.#resumedMessages = 0;
+    const { position, committedAt } = part;
+    const ops = new TransactionOps({ position, committedAt, messages, limits: sink.limits });
+    const applier = new ChangeApplier(ops, { sink, overlay, signal });
+    this.#open = { ops, applier, messages, resumed: messages > 0 };
+    redumps.transactionOpen = true;
+    if (!part.last || messages > 0) writer.push(ops);
+    return this.#open;
+  }
+
+  #settle(open: OpenTransaction): void {
+    for (const table of open.applier.settle(open.messages)) {
+      this.#options.redumps.want(table.id, table.name);
+    }
+  }
+
+  #seal(part: TransactionPart, open: OpenTransaction): void {
+    const { writer, redumps } = this.#options;
+    const single = part.first && !open.resumed;
+    open.ops.seal(part.position, part.messages);
+    this.#open = null;
+    redumps.transactionOpen = false;
+    if (!single) writer.grown(open.ops);
+    // Nothing in it is for etcd: the position alone may wait for its time.
+    else if (open.ops.isEmpty && writer.streamIdle) writer.heartbeat(part.position);
+    else writer.push(open.ops);
+  }
+
+  /** Finds the changes that are applied now; puts the others where they wait. */
+  #sort(part: TransactionPart, open: OpenTransaction): TableChange[] {
+    const applied: TableChange[] = [];
+    for (const change of part.changes) {
+      const placed = this.#route(part, change, open);
+      if (placed !== null) applied.push(placed);
+    }
+    return applied;
+  }
+
+  #route(part: TransactionPart, change: Change, open: OpenTransaction): TableChange | null {
+    const { tables, redumps, driver } = this.#options;
+    const { relation } = change;
+    const table = tables.get(relation.tableId);
+    if (table === undefined) {
+      if (!redumps.isGone(relation.tableId)) redumps.meet(part, relation);
+      return null;
+    }
+    if (table.mark !== null && !table.held && driver.contains(table.mark, part)) return null;
+    const placed = { table, change };
+    if (!table.held && this.#mustDump(table, change, open)) {
+      redumps.want(table.id, table.name);
+    }
+    if (!table.held) return placed;
+    redumps.hold(part, placed);
+    return null;
+  }
+
+  #mustDump(table: TableState, change: Change, open: OpenTransaction): boolean {
+    const { relation } = change;
+    return (
+      relation.signature !== table.source.relation.signature ||
+      (relation.keyDeferrable && open.resumed)
+    );
+  }
+}

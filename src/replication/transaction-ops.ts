@@ -1,0 +1,107 @@
+/**
+ * A source transaction on its way to the sink: a list of sections, each small enough for one etcd transaction. One
+ * section: the transaction is atomic in etcd. Several: it had to be split, in order, at a boundary between changes,
+ * and `messages` of a section says how far into the transaction it reaches (the checkpoint's `partial.changes`).
+ */
+import type { Position } from './position.ts';
+import { Section } from './section.ts';
+import type { KeyOp, SinkLimits } from './sink.ts';
+
+export interface PlacedSection {
+  readonly section: Section;
+  /** Row messages of the transaction that this section and those before it cover entirely. */
+  messages: number;
+}
+
+export interface TransactionOpsOptions {
+  /** null: not a source transaction; the position stays where it is. */
+  readonly position: Position | null;
+  readonly committedAt: Date;
+  /** Row messages that are done already (a transaction that is resumed half-way). */
+  readonly messages: number;
+  readonly limits: SinkLimits;
+  /** Called when the last section is put into a batch, before the batch's table records are taken. */
+  readonly onTake?: () => void;
+}
+
+export class TransactionOps {
+  readonly sections: PlacedSection[];
+  /** The commit's identity while open, the commit's end once sealed. */
+  position: Position | null;
+  readonly committedAt: Date;
+  readonly onTake: (() => void) | null;
+  sealed = false;
+  /** What the writer has counted of `bytes`. */
+  accountedBytes = 0;
+  readonly #limits: SinkLimits;
+
+  constructor(options: TransactionOpsOptions) {
+    this.position = options.position;
+    this.committedAt = options.committedAt;
+    this.onTake = options.onTake ?? null;
+    this.#limits = options.limits;
+    this.sections = [{ section: new Section(), messages: options.messages }];
+  }
+
+  /** The current section: the only one of a transaction that fits. */
+  get section(): Section {
+    return this.#last().section;
+  }
+
+  /**
+   * All operations of one change: they go into one section, so that a key change stays atomic.
+   * @param messagesBefore row messages before this change: what a section that ends here covers.
+   * @returns the section that took them.
+   */
+  add(ops: readonly KeyOp[], messagesBefore: number): Section {
+    if (!this.section.tryAdd(ops, this.#limits)) {
+      this.cut(messagesBefore).section.tryAdd(ops, this.#limits);
+    }
+    return this.section;
+  }
+
+  /** Ends the current section: what follows is another etcd transaction. */
+  cut(messagesBefore: number): PlacedSection {
+    const current = this.#last();
+    current.messages = messagesBefore;
+    const next = { section: new Section(), messages: messagesBefore };
+    this.sections.push(next);
+    return next;
+  }
+
+  clear(prefix: string): void {
+    this.#last().section.clear(prefix);
+    this.#last().section.tally.truncates += 1;
+  }
+
+  /** A section of its own for each range: a large TRUNCATE is split like a large transaction (rule 6). */
+  clearInPieces(ranges: readonly { from: string; to: string }[], prefix: string, before: number): void {
+    for (const range of ranges) this.cut(before).section.clearRange(range, prefix);
+    this.#last().section.tally.truncates += 1;
+    this.cut(before);
+  }
+
+  seal(position: Position | null, messages: number): void {
+    this.position = position;
+    this.sealed = true;
+    this.#last().messages = messages;
+    const last = this.#last();
+    if (last.section.isEmpty && this.sections.length > 1) {
+      // Nothing came after a cut: the section before it is the last one.
+      this.sections.pop();
+      this.#last().messages = messages;
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.sections.every(({ section }) => section.isEmpty);
+  }
+
+  get bytes(): number {
+    return this.sections.reduce((sum, placed) => sum + placed.section.bytes, 0);
+  }
+
+  #last(): PlacedSection {
+    return this.sections[this.sections.length - 1] as PlacedSection;
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * The one place from which batches go to the sink: one write in flight, and what waits meanwhile grows into the
+ * next one (group commit, DESIGN §3).
+ *
+ * Two lanes share the slot in turn, each in its own order:
+ * - the *stream* lane: source transactions. They move the position.
+ * - the *upkeep* lane: rows of dumps, sweeps, table records. They leave the position where it is.
+ *
+ * What a batch of the stream lane takes:
+ *   1. the first transaction is split (several sections): its first section alone; the checkpoint becomes `partial`
+ *      until the last section, which is treated as case 2.
+ *   2. the first transaction is sealed, in one section: it, and as many whole sealed ones after it as fit.
+ *   3. the first transaction is open, in one section: nothing yet; it may still fit.
+ *   4. none, and a heartbeat is due: the checkpoint alone.
+ */
+import { type Position, type PositionJson, positionToJson } from './position.ts';
+import { canMerge, emptyTally, Section, type Tally } from './section.ts';
+import type { Batch, Checkpoint, Sink, TableRecords, WriteResult } from './sink.ts';
+import type { TransactionOps } from './transaction-ops.ts';
+
+type Sweeps = Batch['sweeps'];
+
+export interface UpkeepUnit {
+  readonly section: Section;
+  readonly sweeps: Sweeps;
+}
+
+export interface DurableBatch {
+  readonly result: WriteResult;
+  readonly checkpoint: Checkpoint;
+  /** Set when the position moved. */
+  readonly position: Position | null;
+  readonly transactions: number;
+  readonly tally: Tally;
+  readonly puts: number;
+  /** Seconds that the sink took. */
+  readonly seconds: number;
+}
+
+export interface WriterOptions {
+  readonly sink: Sink;
+  readonly checkpoint: Checkpoint;
+  /** All records when one has changed since the last call, else null; called when a batch is put together. */
+  readonly takeTables: () => TableRecords | null;
+  readonly onDurable: (batch: DurableBatch, sections: readonly Section[]) => void;
+  /** A position without data is written at most this often (`replication_status_timeout`). */
+  readonly heartbeatMs: number;
+  readonly signal: AbortSignal;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+interface Taken {
+  readonly batch: Batch;
+  readonly sections: readonly Section[];
+  readonly position: Position | null;
+  readonly transactions: number;
+  readonly tally: Tally;
+  readonly puts: number;
+  readonly done: (result: WriteResult) => void;
+  readonly failed: (reason: unknown) => void;
+}
+
+interface Queued extends UpkeepUnit {
+  readonly resolve: (result: WriteResult) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+const nobodyWaits = { done: () => undefined, failed: () => undefined };
+
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #transactions: TransactionOps[] = [];
+  readonly #upkeep: Queued[] = [];
+  #checkpoint: Checkpoint;
+  #heartbeat: Position | null = null;
+  #lastWriteAt: number;
+  #upkeepTurn = true;
+  #inFlight = false;
+  #bytes = 0;
+  #failure: { readonly reason: unknown } | null = null;
+  /** Called whenever something changed that a waiter may wait for. */
+  #waiters: (() => void)[] = [];
+  #pushed = 0;
+  #taken = 0;
+  readonly #failed: Promise<never>;
+  #fail: (reason: unknown) => void = () => undefined;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#checkpoint = options.checkpoint;
+    this.#lastWriteAt = options.now();
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // Whoever races against it sees the failure; nobody may be racing yet.
+    this.#failed.catch(() => undefined);
+    options.signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  /** Rejects when a write has failed or the signal was aborted; never resolves. */
+  get failed(): Promise<never> {
+    return this.#failed;
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#checkpoint;
+  }
+
+  /** Commit time of the oldest transaction that is not durable yet. */
+  get oldestPending(): Date | null {
+    return this.#transactions[0]?.committedAt ?? null;
+  }
+
+  /** True when no transaction waits and nothing is being written. */
+  get streamIdle(): boolean {
+    return this.#transactions.length === 0 && !this.#inFlight;
+  }
+
+  /** An open transaction may be pushed: its sections are taken as it grows. Call `grown` after each growth. */
+  push(transaction: TransactionOps): void {
+    this.#heartbeat = null;
+    this.#transactions.push(transaction);
+    this.#pushed += 1;
+    this.grown(transaction);
+  }
+
+  grown(transaction: TransactionOps): void {
+    this.#account(transaction);
+    this.#kick();
+  }
+
+  #account(transaction: TransactionOps): void {
+    const { bytes } = transaction;
+    this.#bytes += bytes - transaction.accountedBytes;
+    transaction.accountedBytes = bytes;
+  }
+
+  /** Everything up to `position` was read. Written when due, and only while nothing is pending. */
+  heartbeat(position: Position): void {
+    if (this.#transactions.length > 0) return;
+    this.#heartbeat = position;
+    this.#kick();
+  }
+
+  /** Resolves once the unit is durable. */
+  upkeep(unit: UpkeepUnit): Promise<WriteResult> {
+    const queued = new Promise<WriteResult>((resolve, reject) => {
+      if (this.#failure !== null) reject(this.#failure.reason);
+      else this.#upkeep.push({ ...unit, resolve, reject });
+    });
+    this.#kick();
+    return queued;
+  }
+
+  /** Resolves when there is room for more: what keeps a slow etcd from costing memory (SPEC §2.6). */
+  async room(): Promise<void> {
+    const limit = 4 * this.#options.sink.limits.maxBytes;
+    const ops = 4 * this.#options.sink.limits.maxOps;
+    await this.#until(() => this.#bytes < limit && this.#transactions.length < ops);
+  }
+
+  /** Resolves when every transaction pushed so far is durable; none of them may be open. */
+  async flushed(): Promise<void> {
+    const through = this.#pushed;
+    await this.#until(() => this.#taken >= through && !this.#inFlight);
+  }
+
+  dispose(): void {
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    this.#stop(new Error('the attempt has ended'));
+  }
+
+  #abort = (): void => this.#stop(this.#options.signal.reason);
+
+  #stop(reason: unknown): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#failure !== null) return;
+    this.#failure = { reason };
+    this.#fail(reason);
+    for (const unit of this.#upkeep.splice(0)) unit.reject(reason);
+    this.#notify();
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.#failure !== null) throw this.#failure.reason;
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    if (this.#failure !== null) throw this.#failure.reason;
+  }
+
+  #notify(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #kick(): void {
+    if (this.#inFlight || this.#failure !== null) return;
+    const taken = this.#take();
+    if (taken === null) return;
+    this.#inFlight = true;
+    void this.#write(taken);
+  }
+
+  async #write(taken: Taken): Promise<void> {
+    const { sink, signal, now, onDurable } = this.#options;
+    const startedAt = now();
+    try {
+      const result = await sink.write(taken.batch, signal);
+      this.#checkpoint = taken.batch.checkpoint;
+      this.#lastWriteAt = now();
+      this.#inFlight = false;
+      const seconds = (this.#lastWriteAt - startedAt) / 1000;
+      const { position, transactions, tally, puts } = taken;
+      const { checkpoint } = taken.batch;
+      onDurable(
+        { result, checkpoint, position, transactions, tally, puts, seconds },
+        taken.sections,
+      );
+      taken.done(result);
+      this.#notify();
+      this.#kick();
+    } catch (error) {
+      this.#inFlight = false;
+      taken.failed(error);
+      this.#stop(error);
+    }
+  }
+
+  #take(): Taken | null {
+    const first = this.#upkeepTurn ? this.#takeUpkeep() : this.#takeStream();
+    const taken = first ?? (this.#upkeepTurn ? this.#takeStream() : this.#takeUpkeep());
+    if (taken !== null) this.#upkeepTurn = !this.#upkeepTurn;
+    return taken ?? this.#takeHeartbeat();
+  }
+
+  #batch(section: Section, sweeps: Sweeps, checkpoint: Checkpoint): Batch {
+    const { ops, clears } = section;
+    return { ops, clears, sweeps, checkpoint, tables: this.#options.takeTables() };
+  }
+
+  #takeUpkeep(): Taken | null {
+    const unit = this.#upkeep.shift();
+    if (unit === undefined) return null;
+    const { section } = unit;
+    return {
+      batch: this.#batch(section, unit.sweeps, this.#checkpoint),
+      sections: [section],
+      position: null,
+      transactions: 0,
+      tally: section.tally,
+      puts: section.puts,
+      done: unit.resolve,
+      failed: unit.reject,
+    };
+  }
+
+  #takeStream(): Taken | null {
+    const head = this.#transactions[0];
+    if (head === undefined) return null;
+    if (head.sections.length > 1) return this.#takePartial(head);
+    return head.sealed ? this.#takeWhole() : null;
+  }
+
+  #takePartial(head: TransactionOps): Taken {
+    const { section, messages } = head.sections.shift() as TransactionOps['sections'][number];
+    this.#account(head);
+    const partial =
+      head.position === null
+        ? this.#checkpoint.partial
+        : { commit: positionToJson(head.position), changes: messages };
+    return {
+      batch: this.#batch(section, [], { ...this.#checkpoint, partial }),
+      sections: [section],
+      position: null,
+      transactions: 0,
+      tally: section.tally,
+      puts: section.puts,
+      ...nobodyWaits,
+    };
+  }
+
+  #takeWhole(): Taken {
+    const merged = new Section();
+    const group: TransactionOps[] = [];
+    for (const transaction of this.#transactions) {
+      if (!transaction.sealed || transaction.sections.length !== 1) break;
+      const { section } = transaction;
+      if (group.length > 0 && !canMerge(merged, section, this.#options.sink.limits)) break;
+      merged.merge(section);
+      group.push(transaction);
+    }
+    this.#transactions.splice(0, group.length);
+    this.#taken += group.length;
+    for (const transaction of group) {
+      this.#bytes -= transaction.accountedBytes;
+      transaction.onTake?.();
+    }
+    const last = group.findLast((transaction) => transaction.position !== null);
+    const position = last?.position ?? null;
+    const checkpoint =
+      position === null
+        ? this.#checkpoint
+        : this.#advanced(position, (last as TransactionOps).committedAt.toISOString());
+    return {
+      batch: this.#batch(merged, [], checkpoint),
+      sections: group.map((transaction) => transaction.section),
+      position,
+      transactions: group.filter((transaction) => transaction.position !== null).length,
+      tally: merged.tally,
+      puts: merged.puts,
+      ...nobodyWaits,
+    };
+  }
+
+  #takeHeartbeat(): Taken | null {
+    if (this.#heartbeat === null || this.#transactions.length > 0) return null;
+    const position = this.#heartbeat;
+    const json = positionToJson(position);
+    if (samePosition(json, this.#checkpoint.position)) return null;
+    const dueIn = this.#lastWriteAt + this.#options.heartbeatMs - this.#options.now();
+    if (dueIn > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = null;
+        this.#kick();
+      }, dueIn);
+      return null;
+    }
+    this.#heartbeat = null;
+    return {
+      batch: this.#batch(
+        new Section(),
+        [],
+        this.#advanced(position, this.#checkpoint.committed_at),
+      ),
+      sections: [],
+      position,
+      transactions: 0,
+      tally: emptyTally(),
+      puts: 0,
+      ...nobodyWaits,
+    };
+  }
+
+  #advanced(position: Position, committedAt: string | null): Checkpoint {
+    return {
+      ...this.#checkpoint,
+      position: positionToJson(position),
+      committed_at: committedAt,
+      partial: null,
+    };
+  }
+
+  /** For changes of the checkpoint that are no progress of the stream (the phase): with the next upkeep unit. */
+  amend(change: Partial<Checkpoint>): void {
+    this.#checkpoint = { ...this.#checkpoint, ...change };
+  }
+}
+
+function samePosition(a: PositionJson, b: PositionJson | null): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
