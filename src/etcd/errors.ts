@@ -17,6 +17,7 @@ export type Reason =
   | 'invalid_token'
   | 'auth_not_enabled'
   | 'compacted'
+  | 'lease_not_found'
   | 'unknown';
 
 interface Rule {
@@ -46,6 +47,7 @@ const rules: readonly Rule[] = [
   { status: status.PERMISSION_DENIED, text: null, reason: 'permission_denied' },
   { status: status.UNAUTHENTICATED, text: null, reason: 'invalid_token' },
   { status: status.OUT_OF_RANGE, text: 'compacted', reason: 'compacted' },
+  { status: status.NOT_FOUND, text: 'lease not found', reason: 'lease_not_found' },
   // A connection that broke in mid-call, a proxy's or another server's answer, a member that shuts down
   { status: null, text: 'RST_STREAM', reason: 'unavailable' },
   { status: null, text: 'HTTP status code', reason: 'unavailable' },
@@ -63,6 +65,7 @@ const codes: Readonly<Record<Reason, ErrorCode>> = {
   invalid_token: 'etcd_auth_failed',
   auth_not_enabled: 'etcd_auth_failed',
   compacted: 'etcd_unavailable',
+  lease_not_found: 'fenced',
   unknown: 'internal',
 };
 
@@ -76,6 +79,7 @@ const messages: Readonly<Record<Reason, string>> = {
   no_user: 'etcd asks for a user, and none is configured',
   invalid_token: 'etcd refused the token that it gave to the user',
   auth_not_enabled: 'etcd has no authentication, but a user is configured',
+  lease_not_found: 'The lease of this instance has expired',
   compacted: 'etcd has compacted the revision that was being read',
   unknown: 'etcd answered with an error that is not known',
 };
