@@ -33,8 +33,9 @@ export function expand(source: string, env: Environment): Expansion {
       return value ?? '';
     },
   );
-  if (malformed)
-    return { problem: 'has a "${" that is no ${VAR} or ${VAR:-default}; write "$$" for a "$"' };
+  if (malformed) {
+    return { problem: `has a "\${" that is no \${VAR} or \${VAR:-default}; write "$$" for a "$"` };
+  }
   if (unset.length > 0) {
     return {
       problem: `needs the environment variable ${[...new Set(unset)].join(', ')}, which is not set`,

@@ -16,6 +16,11 @@ export class Report {
     this.#lines.set(path, line);
   }
 
+  /** Whether the path itself is in the file. */
+  isLocated(path: string): boolean {
+    return this.#lines.has(path);
+  }
+
   /** At the line of the path, or of the nearest block around it that is in the file. */
   add(path: string, message: string, line: number | null = this.lineOf(path)): void {
     this.#violations.push({ path, line, message });
