@@ -1,0 +1,182 @@
+/**
+ * The metrics of SPEC §8. What happened is counted as it is observed; what is, is read from the statuses when
+ * Prometheus asks. Everything belongs to one registry, so that two servers can live in one process.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { syncStates } from '../replication/lifecycle.ts';
+import type { SyncControl, SyncStatus } from '../replication/status.ts';
+
+export interface MetricsOptions {
+  readonly control: SyncControl;
+  readonly version: string;
+  readonly node: string;
+}
+
+/** From half a millisecond (a small transaction, etcd on the same machine) to the deadline of a call. */
+const txnBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const rowOps = ['insert', 'update', 'delete', 'truncate', 'dump'] as const;
+
+export function createMetrics({ control, version, node }: MetricsOptions): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  registerConstants(registry, version, node);
+  registerCounters(registry, control);
+  for (const gauge of gauges) registerGauge(registry, control, gauge);
+  return registry;
+}
+
+function registerConstants(registry: Registry, version: string, node: string): void {
+  new Gauge({
+    name: 'watcher_build_info',
+    help: 'Always 1; the versions are in the labels.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version, node }, 1);
+  new Gauge({
+    name: 'watcher_config_last_reload_success',
+    help: '1 if the configuration was valid when it was last read.',
+    registers: [registry],
+  }).set(1);
+}
+
+function registerCounters(registry: Registry, control: SyncControl): void {
+  const registers = [registry];
+  const rows = new Counter({
+    name: 'watcher_rows_total',
+    help: 'Rows applied, by operation; dump: rows copied.',
+    labelNames: ['sync', 'op'],
+    registers,
+    // From 0 on, so that the first increase is seen by rate().
+    collect() {
+      for (const { name } of control.list())
+        for (const op of rowOps) this.inc({ sync: name, op }, 0);
+    },
+  });
+  const transactions = syncCounter('watcher_transactions_total', 'Source transactions applied.');
+  const etcdTxns = syncCounter('watcher_etcd_txns_total', 'Transactions written to etcd.');
+  const errors = new Counter({
+    name: 'watcher_errors_total',
+    help: 'Errors that ended an attempt, by code.',
+    labelNames: ['sync', 'code'],
+    registers,
+  });
+  const txnSeconds = new Histogram({
+    name: 'watcher_etcd_txn_seconds',
+    help: 'Time from sending a transaction to etcd until it is durable.',
+    labelNames: ['sync'],
+    buckets: txnBuckets,
+    registers,
+  });
+
+  function syncCounter(name: string, help: string): Counter<'sync'> {
+    return new Counter({
+      name,
+      help,
+      labelNames: ['sync'],
+      registers,
+      collect() {
+        for (const status of control.list()) this.inc({ sync: status.name }, 0);
+      },
+    });
+  }
+
+  control.observe({
+    rows: (sync, op, count) => rows.inc({ sync, op }, count),
+    transactions: (sync, count) => transactions.inc({ sync }, count),
+    etcdTxn: (sync, seconds) => {
+      etcdTxns.inc({ sync });
+      txnSeconds.observe({ sync }, seconds);
+    },
+    error: (sync, code) => errors.inc({ sync, code }),
+  });
+}
+
+interface SyncGauge {
+  readonly name: string;
+  readonly help: string;
+  /** Besides `sync`. */
+  readonly label?: 'state' | 'table';
+  /** Only the instance that leads the sync knows it. */
+  readonly leaderOnly: boolean;
+  /** The value by the value of the label; null: not known, and not exported. */
+  values(status: SyncStatus): Iterable<readonly [label: string, value: number | null]>;
+}
+
+const gauges: readonly SyncGauge[] = [
+  {
+    name: 'watcher_sync_state',
+    help: '1 for the state that the sync is in, 0 for the others.',
+    label: 'state',
+    leaderOnly: false,
+    values: (status) => syncStates.map((state) => [state, state === status.state ? 1 : 0]),
+  },
+  {
+    name: 'watcher_leader',
+    help: '1 if this instance leads the sync.',
+    leaderOnly: false,
+    values: (status) => [['', status.leading ? 1 : 0]],
+  },
+  {
+    name: 'watcher_lag_bytes',
+    help: 'Bytes of log between the source and what is durable in etcd.',
+    leaderOnly: true,
+    values: (status) => [['', status.lag.bytes]],
+  },
+  {
+    name: 'watcher_lag_seconds',
+    help: 'Age of the oldest commit that is not yet durable in etcd.',
+    leaderOnly: true,
+    values: (status) => [['', status.lag.seconds]],
+  },
+  {
+    name: 'watcher_dump_rows',
+    help: 'Rows of the table that the last dump has copied.',
+    label: 'table',
+    leaderOnly: true,
+    values: (status) => status.dump.tables.map(({ table, rows }) => [table, rows]),
+  },
+  {
+    name: 'watcher_dump_rows_estimated',
+    help: 'Rows of the table as the source estimates them.',
+    label: 'table',
+    leaderOnly: true,
+    values: (status) =>
+      status.dump.tables.map(({ table, rowsEstimated }) => [table, rowsEstimated]),
+  },
+  {
+    name: 'watcher_retained_log_bytes',
+    help: 'Bytes of log that the source keeps for the sync.',
+    leaderOnly: true,
+    values: (status) => [['', status.retainedLogBytes]],
+  },
+  {
+    name: 'watcher_safe_wal_bytes',
+    help: 'Bytes of log that can be written before the source removes what the sync still needs.',
+    leaderOnly: true,
+    values: (status) => [['', status.safeLogBytes]],
+  },
+];
+
+function registerGauge(registry: Registry, control: SyncControl, gauge: SyncGauge): void {
+  const { name, help, label } = gauge;
+  new Gauge({
+    name,
+    help,
+    labelNames: label === undefined ? ['sync'] : ['sync', label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const status of control.list()) {
+        if (gauge.leaderOnly && !status.leading) continue;
+        for (const [text, value] of gauge.values(status)) {
+          if (value !== null) this.set(labelsOf(status.name, label, text), value);
+        }
+      }
+    },
+  });
+}
+
+function labelsOf(sync: string, label: SyncGauge['label'], text: string): Record<string, string> {
+  return label === undefined ? { sync } : { sync, [label]: text };
+}

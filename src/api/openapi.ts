@@ -1,0 +1,48 @@
+/** How the OpenAPI document is made from the routes: the same under every prefix, without host names. */
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import { componentName } from './schemas/atoms.ts';
+
+const description = `Watcher copies the tables of a database into etcd, a key per row, and follows the database's log.
+
+- JSON, \`snake_case\`. Times are RFC 3339, UTC, with milliseconds and \`Z\`; durations are seconds; counts are integers.
+- Every field is always present, \`null\` when unknown.
+- Unknown members and query parameters are \`400 invalid_request\`: nothing is converted or dropped. An absent or empty body is \`{}\`.
+- Every error is a problem document (RFC 9457, \`application/problem+json\`). Its \`type\` is \`urn:watcher:problem:\` and its \`code\`.
+- An unknown path is \`404 not_found\` (a path with a trailing slash is another path). A method that a path does not take is \`405 method_not_allowed\`
+  with \`Allow\`; \`HEAD\` works wherever \`GET\` does, and \`OPTIONS\` answers 204 with \`Allow\`.
+- There is no authentication: only this machine is served. A \`Host\` that is not loopback, and a change that a page of another origin sends, are \`403 forbidden\`.`;
+
+const tags = [
+  { name: 'syncs', description: 'What is replicated, and how it goes.' },
+  { name: 'orders', description: 'What a sync shall do. Orders are kept in etcd.' },
+  { name: 'process', description: 'This instance.' },
+];
+
+/** @param prefix The prefix of the plugin, which the paths of the document do not have. */
+export function swaggerOptions(version: string, prefix: string): FastifyDynamicSwaggerOptions {
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Watcher', version, description, license: { name: 'Apache-2.0' } },
+      // Relative to the document, so that it is right behind any prefix and any proxy.
+      servers: [{ url: '.' }],
+      tags,
+    },
+    convertConstToEnum: false,
+    refResolver: {
+      buildLocalReference: (schema) => componentName(schema),
+    },
+    stripBasePath: false,
+    transform: ({ schema, url }) => ({ schema, url: url.slice(prefix.length) || '/' }),
+    transformObject: (built) => {
+      const document = 'openapiObject' in built ? built.openapiObject : {};
+      for (const path of Object.values(document.paths ?? {})) optionalBody(path?.post?.requestBody);
+      return document;
+    },
+  };
+}
+
+/** @fastify/swagger says of every body that it must be there. */
+function optionalBody(body: object | undefined): void {
+  if (body !== undefined) Object.assign(body, { required: false });
+}

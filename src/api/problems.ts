@@ -1,0 +1,88 @@
+/**
+ * Every error that leaves the API is a problem document (RFC 9457) made here, from the table in errors.ts.
+ *
+ * 1. A WatcherError below 500: its own message and remedy.
+ * 2. A WatcherError of 500 or above: the text and the remedy of the table only; the inside goes to the log.
+ * 3. An error of Fastify or of a plugin of its: by its code, then by its status; never its own text.
+ * 4. Anything else: `internal`.
+ */
+import type { FastifyError, FastifyReply } from 'fastify';
+import { type ErrorCode, errorCodes, WatcherError } from '../errors.ts';
+import type { ProblemJson, ViolationJson } from './schemas/problem.ts';
+import { violationsOf } from './validation.ts';
+
+export interface ProblemOptions {
+  readonly detail?: string;
+  readonly remedy?: string;
+  /** When HTTP knows a nearer status than the table, for example 408. */
+  readonly status?: number;
+  readonly violations?: readonly ViolationJson[];
+}
+
+export const problemMediaType = 'application/problem+json';
+
+export function problem(code: ErrorCode, options: ProblemOptions = {}): ProblemJson {
+  const entry = errorCodes[code];
+  return {
+    type: `urn:watcher:problem:${code}`,
+    title: entry.text,
+    status: options.status ?? entry.status ?? 500,
+    detail: options.detail ?? entry.text,
+    code,
+    remedy: options.remedy ?? entry.remedy,
+    ...(options.violations === undefined ? {} : { violations: [...options.violations] }),
+  };
+}
+
+export function toProblem(error: unknown): ProblemJson {
+  if (error instanceof WatcherError) return ofWatcherError(error);
+  if (!(error instanceof Error)) return problem('internal');
+  const { code, statusCode, validation, validationContext } = error as FastifyError;
+  if (validation !== undefined) return ofValidation(validation, validationContext ?? 'body');
+  return fastifyProblems[code]?.() ?? ofStatus(statusCode);
+}
+
+/** Sends a problem; an error handler of Fastify calls it with `toProblem(error)`. */
+export function sendProblem(reply: FastifyReply, document: ProblemJson): FastifyReply {
+  return reply.code(document.status).type(problemMediaType).send(document);
+}
+
+function ofWatcherError(error: WatcherError): ProblemJson {
+  const status = errorCodes[error.code].status;
+  // A code without a status is about a sync, not about a request: it must not get here.
+  if (status === undefined) return problem('internal');
+  if (status >= 500) return problem(error.code);
+  return problem(error.code, { detail: error.message, remedy: error.remedy });
+}
+
+function ofValidation(
+  errors: NonNullable<FastifyError['validation']>,
+  context: string,
+): ProblemJson {
+  // The only path parameter is the name of a sync, and a malformed name is an unknown one (SPEC §8).
+  if (context === 'params') return problem('unknown_sync');
+  const violations = violationsOf(errors, context === 'querystring' ? 'query' : context);
+  const detail = violations.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  return problem('invalid_request', { detail, violations });
+}
+
+/** Errors of Fastify, by code: https://fastify.dev/docs/latest/Reference/Errors/ */
+const fastifyProblems: Readonly<Record<string, () => ProblemJson>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () => problem('body_too_large'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => problem('unsupported_media_type'),
+  FST_ERR_CTP_INVALID_JSON_BODY: () =>
+    problem('invalid_request', { detail: 'The body is not JSON that can be read' }),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
+    problem('invalid_request', { detail: 'The body is not as long as Content-Length says' }),
+  FST_ERR_BAD_URL: () => problem('invalid_request', { detail: 'The path cannot be decoded' }),
+  // The only path parameter is the name of a sync.
+  FST_ERR_MAX_PARAM_LENGTH: () => problem('unknown_sync'),
+};
+
+function ofStatus(status: number | undefined): ProblemJson {
+  if (status === 404) return problem('not_found');
+  if (status !== undefined && status >= 400 && status < 500) {
+    return problem('invalid_request', { status });
+  }
+  return problem('internal');
+}
