@@ -159,7 +159,7 @@ class Member implements EtcdMember {
       // etcd before 3.5 refuses every architecture but amd64 unless it is told.
       env: process.arch === 'x64' ? {} : { ETCD_UNSUPPORTED_ARCH: process.arch },
       lastSignal: 'KILL',
-      temporary: this.#plan.options.dir === undefined,
+      temporaryFolder: this.#plan.options.dir === undefined ? this.#plan.dir : undefined,
     });
     this.#process = started;
     await poll(`etcd is ready (${this.dir}/server.log)`, async () => {

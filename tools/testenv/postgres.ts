@@ -141,7 +141,7 @@ async function startOn(cluster: Cluster, port: number, temporary: boolean): Prom
     account: serverAccount,
     env: { LC_ALL: 'C' },
     lastSignal: 'QUIT',
-    temporary,
+    temporaryFolder: temporary ? cluster.dir : undefined,
   });
   await poll(`PostgreSQL is ready (${cluster.dir}/server.log)`, async () => {
     await server.assertRunning();

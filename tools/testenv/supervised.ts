@@ -45,8 +45,8 @@ export interface ServerCommand {
   readonly env?: Readonly<Record<string, string>>;
   /** Ends the server when this process is gone. */
   readonly lastSignal: 'QUIT' | 'KILL';
-  /** Whether `dir` is removed with it. */
-  readonly temporary: boolean;
+  /** A folder that is removed when this process is gone: the data of a server that is not to be kept. */
+  readonly temporaryFolder: string | undefined;
 }
 
 /** A running server. */
@@ -96,7 +96,7 @@ export async function logTail(dir: string): Promise<string> {
 
 export async function startSupervised(server: ServerCommand): Promise<Supervised> {
   const log = openSync(join(server.dir, 'server.log'), 'a');
-  const folder = server.temporary ? server.dir : '';
+  const folder = server.temporaryFolder ?? '';
   const child = spawn(
     '/bin/sh',
     ['-c', script, server.name, server.lastSignal, folder, server.command, ...server.args],
