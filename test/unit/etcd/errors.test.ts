@@ -1,0 +1,39 @@
+import { status } from '@grpc/grpc-js';
+import { expect, test } from 'vitest';
+import { WatcherError } from '../../../src/errors.ts';
+import { etcdError, isRefusal, reasonOf } from '../../../src/etcd/errors.ts';
+
+const grpc = (code: number, details: string) =>
+  Object.assign(new Error(details), { code, details });
+
+test.each([
+  [status.UNAVAILABLE, 'connect ECONNREFUSED', 'etcd_unavailable', false],
+  [status.DEADLINE_EXCEEDED, 'Deadline exceeded after 5s', 'etcd_unavailable', false],
+  [status.RESOURCE_EXHAUSTED, 'etcdserver: mvcc: database space exceeded', 'etcd_no_space', false],
+  [status.RESOURCE_EXHAUSTED, 'grpc: received message larger than max', 'request_too_large', true],
+  [status.RESOURCE_EXHAUSTED, 'etcdserver: too many requests', 'etcd_unavailable', false],
+  [status.INVALID_ARGUMENT, 'etcdserver: request is too large', 'request_too_large', true],
+  [status.PERMISSION_DENIED, 'etcdserver: permission denied', 'etcd_permission_denied', true],
+  [
+    status.INVALID_ARGUMENT,
+    'etcdserver: authentication failed, invalid user ID or password',
+    'etcd_auth_failed',
+    true,
+  ],
+  [status.INVALID_ARGUMENT, 'etcdserver: user name is empty', 'etcd_auth_failed', true],
+  [status.UNAUTHENTICATED, 'etcdserver: invalid auth token', 'etcd_auth_failed', true],
+  [status.INTERNAL, 'Received RST_STREAM with code 2', 'etcd_unavailable', false],
+  [status.INTERNAL, 'something new', 'internal', false],
+])('code %i, %s → %s', (code, details, expected, refusal) => {
+  const error = etcdError(grpc(code, details));
+  expect(error.code).toBe(expected);
+  expect(error.message).toContain(details);
+  expect(isRefusal(error)).toBe(refusal);
+});
+
+test('what is no answer of etcd is internal, and a WatcherError stays what it is', () => {
+  expect(etcdError(new TypeError('x')).code).toBe('internal');
+  const own = new WatcherError('fenced');
+  expect(etcdError(own)).toBe(own);
+  expect(reasonOf(own)).toBe('unknown');
+});
