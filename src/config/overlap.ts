@@ -60,6 +60,8 @@ function globPart(glob: string): Part {
 
 /** Whether a text exists that both patterns match. `reachable[j]`: so far both can end before `b[j]`. */
 function meet(a: Part, b: Part): boolean {
+  // Only a template has empty parts: an empty name is written `%`.
+  if (a.length === 0 || b.length === 0) return a.length === b.length;
   let reachable = runs(b, [true, ...b.map(() => false)]);
   for (const character of a) {
     const next = b.map((_other, j) => {

@@ -1,7 +1,7 @@
 /** YAML text → nodes with their lines; what is wrong with the syntax. */
 import {
+  type Alias,
   type Document,
-  isAlias,
   LineCounter,
   type Node,
   parseDocument,
@@ -63,9 +63,19 @@ export function parseYaml(
   if (errors.length > 0) {
     return { violations: errors.map((error) => toViolation(error, lineAt(error.pos[0]))) };
   }
-  const aliases = countAliases(document);
+  const aliases = aliasesOf(document);
   if (aliases === null) return whole('is nested too deeply');
-  if (aliases > maxAliases) return whole(`has more than ${maxAliases} aliases`);
+  if (aliases.length > maxAliases) return whole(`has more than ${maxAliases} aliases`);
+  const dangling = aliases.filter((alias) => alias.resolve(document) === undefined);
+  if (dangling.length > 0) {
+    return {
+      violations: dangling.map((alias) => ({
+        path: '',
+        line: alias.range ? lineAt(alias.range[0]) : null,
+        message: `YAML: ${syntaxMessages.BAD_ALIAS}`,
+      })),
+    };
+  }
   return {
     document,
     root: document.contents,
@@ -82,17 +92,17 @@ function toViolation(error: YAMLError, line: number): Violation {
 }
 
 /** null: the nodes are nested too deeply to be visited. */
-function countAliases(document: Document): number | null {
-  let count = 0;
+function aliasesOf(document: Document): Alias[] | null {
+  const aliases: Alias[] = [];
   try {
     visit(document, {
-      Node: (_key, node) => {
-        if (isAlias(node)) count += 1;
+      Alias: (_key, alias) => {
+        aliases.push(alias);
       },
     });
   } catch (error) {
     if (error instanceof RangeError) return null; // the stack
     throw error;
   }
-  return count;
+  return aliases;
 }
