@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const minimumNode = [20, 19];
-const results = join(root, '.cache', `test-results-${process.pid}.json`);
+const reporter = join(root, 'tools', 'tally-reporter.mjs');
+const tally = join(root, '.cache', `tally-${process.pid}.json`);
 
 const biome = ['biome', 'node_modules/@biomejs/biome/bin/biome', 'check', '.'];
 const tsc = ['tsc', 'node_modules/typescript/bin/tsc', '-p'];
@@ -78,9 +79,9 @@ function npm(/** @type {string[]} */ ...args) {
  * The program shares our terminal and process group: a Ctrl-C reaches it directly, and we only wait. A signal that was sent to
  * this process alone is handed on. npm repeats the terminal's SIGINT to us, which is why it is handed on only without one.
  */
-function run(/** @type {string} */ command, /** @type {string[]} */ args) {
+function run(/** @type {string} */ command, /** @type {string[]} */ args, env = process.env) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit' });
+    const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' });
     let forwardedAt = -Infinity;
     const forward = (/** @type {NodeJS.Signals} */ signal) => {
       const now = performance.now();
@@ -119,24 +120,16 @@ async function install() {
 }
 
 /** `N passed, N failed`: the tests of the run, each failed check, and each test file that did not load. */
-function tally(/** @type {number} */ failedChecks, /** @type {boolean} */ testsFailed) {
-  let passed = 0;
-  let failed = 0;
+function printTally(/** @type {number} */ failedChecks, /** @type {boolean} */ testsFailed) {
+  let counts = { passed: 0, failed: 0 };
   try {
-    const report = JSON.parse(readFileSync(results, 'utf8'));
-    const broken = report.testResults.filter(
-      (/** @type {any} */ file) =>
-        file.status === 'failed' &&
-        !file.assertionResults.some((/** @type {any} */ one) => one.status === 'failed'),
-    );
-    passed = report.numPassedTests;
-    failed = report.numFailedTests + broken.length;
+    counts = JSON.parse(readFileSync(tally, 'utf8'));
   } catch (error) {
     console.error(`The test run left no result: ${error instanceof Error ? error.message : error}`);
   }
   // An error outside every test fails the run without failing a test.
-  if (testsFailed && failed === 0) failed = 1;
-  console.log(`${passed} passed, ${failed + failedChecks} failed`);
+  const failed = testsFailed ? Math.max(counts.failed, 1) : counts.failed;
+  console.log(`${counts.passed} passed, ${failed + failedChecks} failed`);
 }
 
 async function test(/** @type {string[]} */ args) {
@@ -150,12 +143,15 @@ async function test(/** @type {string[]} */ args) {
   }
   mkdirSync(join(root, '.cache'), { recursive: true });
   const ownReporter = args.some((arg) => arg.startsWith('--reporter'));
-  const reporters = ownReporter
-    ? []
-    : ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
-  const code = await run(process.execPath, [...vitest.slice(1), ...reporters, ...args]);
-  if (!ownReporter) tally(failedChecks, code !== 0);
-  rmSync(results, { force: true });
+  const reporters = ownReporter ? [] : ['--reporter=default', `--reporter=${reporter}`];
+  const environment = { ...process.env, WATCHER_TALLY: tally };
+  const code = await run(
+    process.execPath,
+    [...vitest.slice(1), ...reporters, ...args],
+    environment,
+  );
+  if (!ownReporter) printTally(failedChecks, code !== 0);
+  rmSync(tally, { force: true });
   return code === 0 && failedChecks > 0 ? 1 : code;
 }
 
