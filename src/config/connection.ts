@@ -97,7 +97,7 @@ function parseKeywords(text: string): Pairs | string {
 }
 
 const uri =
-  /^(?:([^:@/]*)(?::([^@/]*))?@)?(\[[^\]]*\]|[^:/?,@[\]]*)(?::([^/?,]*))?(,[^/?]*)?(?:\/([^?]*))?(?:\?(.*))?$/s;
+  /^(?:([^:@/]*)(?::([^@/]*))?@)?(\[[^\]]*\]|[^:/?,@[\]]*)(?::(\d*))?(,[^/?]*)?(?:\/([^?]*))?(?:\?(.*))?$/s;
 
 /** `[user[:password]@][host][:port][/dbname][?keyword=value&…]`, each percent-decoded. */
 function parseUri(text: string): Pairs | string {
