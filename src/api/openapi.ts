@@ -18,6 +18,8 @@ const tags = [
   { name: 'process', description: 'This instance.' },
 ];
 
+const foreignName = 'foreign-';
+
 /** @param prefix The prefix of the plugin, which the paths of the document do not have. */
 export function swaggerOptions(version: string, prefix: string): FastifyDynamicSwaggerOptions {
   return {
@@ -30,13 +32,17 @@ export function swaggerOptions(version: string, prefix: string): FastifyDynamicS
     },
     convertConstToEnum: false,
     refResolver: {
-      buildLocalReference: (schema) => componentName(schema),
+      buildLocalReference: (schema, _base, _fragment, index) =>
+        componentName(schema) ?? `${foreignName}${index}`,
     },
     stripBasePath: false,
     transform: ({ schema, url }) => ({ schema, url: url.slice(prefix.length) || '/' }),
     transformObject: (built) => {
       const document = 'openapiObject' in built ? built.openapiObject : {};
       for (const path of Object.values(document.paths ?? {})) optionalBody(path?.post?.requestBody);
+      for (const name of Object.keys(document.components?.schemas ?? {})) {
+        if (name.startsWith(foreignName)) delete document.components?.schemas?.[name];
+      }
       return document;
     },
   };

@@ -53,7 +53,7 @@ export function pathOf(url: string): string {
 function patternOf(url: string, root: boolean): RegExp {
   const source = url
     .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replace(/:[A-Za-z_]+/g, '[^/]*')
-    .replaceAll('*', '.*');
+    .replaceAll('*', '.*')
+    .replace(/:[A-Za-z_]+/g, '[^/]*');
   return new RegExp(`^${root ? source.replace(/\/$/, '') : source}${root ? '/?' : ''}$`);
 }

@@ -41,9 +41,10 @@ export function component<T extends TSchema>(
   return Object.assign(schema, { $id: `${componentPrefix}${name}` });
 }
 
-/** The name of a component in the document. */
-export function componentName(schema: { readonly $id?: unknown }): string {
-  return String(schema.$id).slice(componentPrefix.length);
+/** The name of a component in the document; null: a schema of the server that Watcher is a plugin of. */
+export function componentName(schema: { readonly $id?: unknown }): string | null {
+  const id = String(schema.$id);
+  return id.startsWith(componentPrefix) ? id.slice(componentPrefix.length) : null;
 }
 
 /** A reference to a component, with the static type of what it refers to. */

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { Readiness, SyncHealth } from '../../../src/api/schemas/health.ts';
+import type { SyncStatus } from '../../../src/replication/status.ts';
+import { at, StubControl, statusOf } from './stub-control.ts';
+import { appOver, expectSchema } from './support.ts';
+
+const lastError: SyncStatus['lastError'] = {
+  code: 'source_unavailable',
+  message: 'm',
+  remedy: 'r',
+  at,
+  retryAt: null,
+};
+
+test.each<[Partial<SyncStatus>, number, string | null]>([
+  [{ state: 'streaming' }, 200, null],
+  [{ state: 'dumping' }, 200, null],
+  [{ state: 'streaming', lastError }, 200, null],
+  [{ state: 'streaming', stalled: true }, 503, 'stalled'],
+  [{ state: 'dumping', stalled: true }, 503, 'stalled'],
+  [{ state: 'stopped' }, 503, 'stopped'],
+  [{ state: 'starting' }, 503, 'starting'],
+  [{ state: 'backing_off', lastError }, 503, 'backing_off'],
+  [{ state: 'failed', lastError }, 503, 'failed'],
+  [{ state: 'stopping' }, 503, 'stopping'],
+  [{ state: 'standby', leading: false }, 200, null],
+  [{ state: 'standby', leading: false, instance: null }, 503, 'no_leader'],
+  [{ state: 'standby', leading: false, stalled: true }, 503, 'stalled'],
+  [{ state: 'standby', leading: false, lastError }, 503, 'leader_failing'],
+])('the health of %j is %i, %s', async (changes, status, reason) => {
+  await using server = appOver(new StubControl(statusOf('inventory', changes)));
+  const response = await server.app.inject('/v1/syncs/inventory/health');
+  expect(response.statusCode).toBe(status);
+  expect(response.headers['content-type']).toMatch(/^application\/json\b/);
+  expectSchema(SyncHealth, response.json());
+  expect(response.json()).toMatchObject({
+    name: 'inventory',
+    state: changes.state,
+    healthy: status === 200,
+    reason,
+  });
+});
+
+test('the process lives, whatever etcd does', async () => {
+  const control = new StubControl();
+  control.contact = { everReached: false, reachable: false, message: 'refused' };
+  await using server = appOver(control);
+  const response = await server.app.inject('/healthz');
+  expect([response.statusCode, response.json()]).toEqual([200, { status: 'ok' }]);
+});
+
+test('ready from the first contact with etcd on, also through a later outage', async () => {
+  const control = new StubControl(statusOf('a'), statusOf('b'), statusOf('c', { state: 'failed' }));
+  await using server = appOver(control);
+  const plain = { etcd: null, syncs: null };
+
+  control.contact = { everReached: false, reachable: false, message: 'refused' };
+  const before = await server.app.inject('/readyz');
+  expect([before.statusCode, before.json()]).toEqual([503, { status: 'waiting', ...plain }]);
+
+  control.contact = { everReached: true, reachable: false, message: 'timeout' };
+  const after = await server.app.inject('/readyz');
+  expect([after.statusCode, after.json()]).toEqual([200, { status: 'ready', ...plain }]);
+  expect((await server.app.inject('/readyz?verbose=false')).json()).toEqual(after.json());
+
+  for (const url of ['/readyz?verbose', '/readyz?verbose=true']) {
+    const verbose = await server.app.inject(url);
+    expectSchema(Readiness, verbose.json());
+    expect(verbose.json()).toMatchObject({
+      status: 'ready',
+      etcd: { ever_reached: true, reachable: false, message: 'timeout' },
+      syncs: { streaming: 2, failed: 1, stopped: 0 },
+    });
+  }
+});
