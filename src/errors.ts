@@ -140,6 +140,11 @@ const codes = {
     remedy:
       'Choose another keys.template, delete those keys, or set keys.adopt: true, which makes the prefix Watcher’s (keys that are no rows are deleted).',
   },
+  dump_needed: {
+    text: 'A dump is needed, and dump.mode is never',
+    recovery: 'operator',
+    remedy: 'Set dump.mode: initial.',
+  },
   checkpoint_unreadable: {
     text: 'The checkpoint in etcd was not written by a version that this one understands',
     recovery: 'operator',
@@ -244,6 +249,11 @@ const codes = {
     text: 'A lock that is needed on the source did not come in time',
     recovery: 'retry',
     remedy: 'End the transaction that holds the lock.',
+  },
+  source_error: {
+    text: 'The database answered with an error',
+    recovery: 'operator',
+    remedy: 'Mend what the message says on the server, then start the sync again.',
   },
   unsupported_event: {
     text: 'The log holds something that this version cannot replicate',

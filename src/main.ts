@@ -1,14 +1,98 @@
+/** The process: configuration, service, HTTP server, signals. The only file beside cli.ts that touches `process`. */
+
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { buildApp } from './api/app.ts';
 import type { CommandOptions } from './commands.ts';
+import type { Config } from './config/config.ts';
 import { readConfigFile } from './config/load.ts';
 import { formatViolation } from './config/report.ts';
+import { createLogger } from './logger.ts';
+import { createService, type Service } from './service.ts';
 
-/** @returns the exit code: 2 when the configuration is invalid. */
+/** What is not done by then after a signal is abandoned: an orchestrator's patience is usually 10 s. */
+const shutdownMs = 9_000;
+
+/** @returns the exit code: 0 after a signal, 1 when it cannot serve, 2 when the configuration is invalid. */
 export async function run({ configFile }: CommandOptions): Promise<number> {
+  const config = loadOrReport(configFile);
+  if (config === null) return 2;
+  const logger = createLogger(config.logLevel);
+  const stopped = untilSignal(logger);
+  const service = createService(config, logger);
+  const app = buildApp({
+    control: service.supervisor,
+    logger,
+    version: packageVersion(),
+    node: process.version,
+  });
+  try {
+    await app.listen({ host: config.api.host, port: config.api.port });
+  } catch (error) {
+    logger.fatal({ err: error }, `cannot serve on ${config.api.host}:${config.api.port}`);
+    await service.stop();
+    return 1;
+  }
+  logger.info(
+    { url: urlOf(app), version: packageVersion(), syncs: config.syncs.length },
+    'serving',
+  );
+  service.supervisor.start();
+  await stopped;
+  await shutDown(app, service, logger);
+  return 0;
+}
+
+/** Prints every violation. */
+export function loadOrReport(configFile: string): Config | null {
   const result = readConfigFile(configFile, { env: process.env, hostname: hostname() });
-  if ('config' in result) return 0;
+  if ('config' in result) return result.config;
   for (const violation of result.violations) {
     process.stderr.write(`${formatViolation(configFile, violation)}\n`);
   }
-  return 2;
+  return null;
+}
+
+/** Resolves at the first signal to end. The second one ends the process at once, with 1. */
+function untilSignal(logger: Logger): Promise<void> {
+  process.on('SIGHUP', () => {
+    logger.warn({}, 'SIGHUP: this version reads its configuration only at start; restart it');
+  });
+  return new Promise((resolve) => {
+    let first = true;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (!first) process.exit(1);
+      first = false;
+      logger.info({ signal }, 'stopping');
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+async function shutDown(app: FastifyInstance, service: Service, logger: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), shutdownMs);
+  });
+  const ended = Promise.all([app.close(), service.stop()]).then(() => true);
+  const inTime = await Promise.race([ended, late]);
+  clearTimeout(timer);
+  if (inTime) logger.info({}, 'stopped');
+  // Nothing is lost by this: what is not durable is read again from the checkpoint.
+  else logger.warn({}, 'not everything ended in time: abandoned');
+}
+
+function urlOf(app: FastifyInstance): string {
+  const { address, port, family } = app.server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+function packageVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

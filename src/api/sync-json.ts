@@ -1,6 +1,8 @@
 /** SyncStatus → the sync of the API: snake_case, times as RFC 3339 with milliseconds and `Z`. */
+
+import { Value } from 'typebox/value';
 import type { LastError, SyncStatus, TableDumpStatus } from '../replication/status.ts';
-import type { SyncJson } from './schemas/sync.ts';
+import { Sync, type SyncJson } from './schemas/sync.ts';
 
 export function syncToJson(status: SyncStatus): SyncJson {
   return {
@@ -27,6 +29,63 @@ export function syncToJson(status: SyncStatus): SyncJson {
     })),
     last_error: lastErrorToJson(status.lastError),
   };
+}
+
+/** The status that a leader published, as JSON text; null when it is not one that this version understands. */
+export function syncFromJson(text: string): SyncStatus | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!Value.Check(Sync, json)) return null;
+  const { dump, counters, checkpoint, last_error: lastError } = json;
+  return {
+    name: json.name,
+    driver: json.driver,
+    state: json.state,
+    desired: json.desired,
+    instance: json.instance,
+    position: json.position,
+    sourcePosition: json.source_position,
+    lag: json.lag,
+    dump: {
+      state: dump.state,
+      startedAt: timeFromJson(dump.started_at),
+      finishedAt: timeFromJson(dump.finished_at),
+      percent: dump.percent,
+      etaSeconds: dump.eta_seconds,
+      tables: dump.tables.map(({ rows_estimated: rowsEstimated, ...table }) => ({
+        ...table,
+        rowsEstimated,
+      })),
+    },
+    counters: { ...counters, etcdTxns: counters.etcd_txns },
+    retainedLogBytes: json.retained_log_bytes,
+    safeLogBytes: null,
+    checkpoint: {
+      revision: checkpoint.revision,
+      committedAt: timeFromJson(checkpoint.committed_at),
+    },
+    warnings: json.warnings,
+    lastError:
+      lastError === null
+        ? null
+        : {
+            code: lastError.code as LastError['code'],
+            message: lastError.message,
+            remedy: lastError.remedy,
+            at: new Date(lastError.at),
+            retryAt: timeFromJson(lastError.retry_at),
+          },
+    leading: false,
+    stalled: false,
+  };
+}
+
+function timeFromJson(time: string | null): Date | null {
+  return time === null ? null : new Date(time);
 }
 
 export function lastErrorToJson(error: LastError | null): SyncJson['last_error'] {

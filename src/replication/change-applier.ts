@@ -86,7 +86,11 @@ export class ChangeApplier {
     return true;
   }
 
-  #defer(table: TableState, change: RowChange, mapped: NonNullable<ReturnType<typeof mapRow>>): void {
+  #defer(
+    table: TableState,
+    change: RowChange,
+    mapped: NonNullable<ReturnType<typeof mapRow>>,
+  ): void {
     let keys = this.#deferred.get(table);
     if (keys === undefined) {
       keys = new DeferredKeys();

@@ -7,14 +7,7 @@
  */
 
 import type { WatcherError } from '../errors.ts';
-import type {
-  CatalogEvent,
-  FullRow,
-  Relation,
-  StreamMessage,
-  TransactionPart,
-  Warning,
-} from './change.ts';
+import type { FullRow, Relation, StreamMessage, TransactionPart, Warning } from './change.ts';
 import type { Position } from './position.ts';
 
 /** What identifies the source of a checkpoint. Opaque to the core, JSON, compared by the driver alone. */
@@ -114,6 +107,8 @@ export interface SourceStatus {
 export interface Driver {
   /** Looks, changes nothing. Connection errors are findings too. */
   check(signal: AbortSignal): Promise<readonly Finding[]>;
+  /** The source's position and what it retains for this sync, looked up now; on a connection of its own. */
+  probe(signal: AbortSignal): Promise<SourceStatus>;
   /**
    * Verifies every requirement and brings the publication in step. `resume` null: no checkpoint.
    * @throws WatcherError with the statement that mends it.
@@ -136,5 +131,3 @@ export interface Driver {
   status(): SourceStatus;
   close(): Promise<void>;
 }
-
-export type { CatalogEvent };

@@ -100,7 +100,7 @@ function sizeOf({ change }: TableChange): number {
   if (change.op === 'insert' || change.op === 'update') {
     for (const fragment of change.row) characters += fragment?.length ?? 0;
   }
-  if (change.op === 'delete') for (const fragment of change.old) characters += fragment?.length ?? 0;
+  if (change.op === 'delete')
+    for (const fragment of change.old) characters += fragment?.length ?? 0;
   return changeOverheadBytes + 2 * characters;
 }
-

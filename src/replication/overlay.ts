@@ -24,7 +24,8 @@ export class Overlay {
   }
 
   clear(prefix: string, owner: Section): void {
-    for (const [key, entry] of this.#entries) if (entry.prefix === prefix) this.#entries.delete(key);
+    for (const [key, entry] of this.#entries)
+      if (entry.prefix === prefix) this.#entries.delete(key);
     this.#cleared.set(prefix, owner);
   }
 
@@ -39,6 +40,7 @@ export class Overlay {
     for (const key of section.ops.keys()) {
       if (this.#entries.get(key)?.owner === section) this.#entries.delete(key);
     }
-    for (const [prefix, owner] of this.#cleared) if (owner === section) this.#cleared.delete(prefix);
+    for (const [prefix, owner] of this.#cleared)
+      if (owner === section) this.#cleared.delete(prefix);
   }
 }

@@ -12,8 +12,8 @@
  * From then on changes of transactions that the mark contains are dropped, until the stream has passed it.
  */
 import type { TableChange } from './base-values.ts';
-import { ChangeApplier } from './change-applier.ts';
 import type { Relation, TransactionPart } from './change.ts';
+import { ChangeApplier } from './change-applier.ts';
 import type { Driver, Redump, SnapshotMark, SourceTable } from './driver.ts';
 import type { DumpProgress } from './dump-progress.ts';
 import { HeldChanges } from './held-changes.ts';
@@ -145,7 +145,9 @@ export class Redumps {
     if (ids.length === 0) return;
     const redump = await driver.redump(ids, signal);
     const states = this.#adopt(ids, redump);
-    const complete = states.filter((state) => this.#held.forgive(state.id, has(driver, redump.mark)));
+    const complete = states.filter((state) =>
+      this.#held.forgive(state.id, has(driver, redump.mark)),
+    );
     for (const state of states) if (!complete.includes(state)) this.want(state.id, state.name);
     await copy.list(states.map((state) => state.mapper.prefix));
     await copy.copy(redump.chunks);
@@ -167,12 +169,15 @@ export class Redumps {
     const { tables } = this.#options;
     const found = new Map(redump.tables.map((source) => [source.relation.tableId, source]));
     for (const id of ids) if (!found.has(id)) this.drop(id);
-    return [...found.values()].map((source) => this.#adoptTable(tables.get(source.relation.tableId), source));
+    return [...found.values()].map((source) =>
+      this.#adoptTable(tables.get(source.relation.tableId), source),
+    );
   }
 
   #adoptTable(known: TableState | undefined, source: SourceTable): TableState {
     const { tables, progress } = this.#options;
-    if (known !== undefined && known.name !== tableName(source.relation)) progress.forget(known.name);
+    if (known !== undefined && known.name !== tableName(source.relation))
+      progress.forget(known.name);
     if (known !== undefined) tables.refresh(known, source);
     const state = known ?? tables.put(source, null);
     state.rows = 0;

@@ -10,8 +10,8 @@
  *   6. applied                  otherwise
  */
 import type { TableChange } from './base-values.ts';
-import { ChangeApplier } from './change-applier.ts';
 import type { CatalogEvent, Change, StreamMessage, TransactionPart, Warning } from './change.ts';
+import { ChangeApplier } from './change-applier.ts';
 import type { Driver } from './driver.ts';
 import type { Mutex } from './mutex.ts';
 import type { Overlay } from './overlay.ts';
@@ -81,16 +81,10 @@ export class StreamReader {
   }
 
   #catalog(event: CatalogEvent): void {
-    switch (event.kind) {
-      case 'redump':
-        return this.#options.redumps.want(event.tableId, event.table);
-      case 'drop':
-        return this.#options.redumps.drop(event.tableId);
-      case 'warnings':
-        return this.#options.onWarnings(event.warnings);
-      default:
-        return event satisfies never;
-    }
+    const { redumps, onWarnings } = this.#options;
+    if (event.kind === 'redump') redumps.want(event.tableId, event.table);
+    else if (event.kind === 'drop') redumps.drop(event.tableId);
+    else onWarnings(event.warnings);
   }
 
   async #part(part: TransactionPart): Promise<void> {

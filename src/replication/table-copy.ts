@@ -84,7 +84,10 @@ export class TableCopy {
   /** Deletes every key under an old prefix, but for those that belong to a table of now. */
   async sweepOld(prefix: string): Promise<void> {
     const current = this.#options.tables.currentPrefixes();
-    await this.#deleteWhere(prefix, ({ key }) => !current.has(key.slice(0, tableEnd(key, current))));
+    await this.#deleteWhere(
+      prefix,
+      ({ key }) => !current.has(key.slice(0, tableEnd(key, current))),
+    );
   }
 
   async #deleteWhere(

@@ -75,7 +75,11 @@ export class TransactionOps {
   }
 
   /** A section of its own for each range: a large TRUNCATE is split like a large transaction (rule 6). */
-  clearInPieces(ranges: readonly { from: string; to: string }[], prefix: string, before: number): void {
+  clearInPieces(
+    ranges: readonly { from: string; to: string }[],
+    prefix: string,
+    before: number,
+  ): void {
     for (const range of ranges) this.cut(before).section.clearRange(range, prefix);
     this.#last().section.tally.truncates += 1;
     this.cut(before);

@@ -364,4 +364,3 @@ export class Writer {
 function samePosition(a: PositionJson, b: PositionJson | null): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
-

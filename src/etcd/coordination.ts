@@ -1,0 +1,125 @@
+/** Coordination of the instances of one sync, over etcd. */
+import type { Coordination, Lead, SyncOrders } from '../replication/coordination.ts';
+import type { EtcdClient } from './client.ts';
+import { createControl, createStatusPublisher, parseDesired, parseRequest } from './control.ts';
+import { campaign } from './election.ts';
+import type { ServerLimits } from './limits.ts';
+import { ownerOfThisProcess } from './owner.ts';
+import type { KeyValue } from './responses.ts';
+import type { Session } from './session.ts';
+import { createEtcdSink } from './sink.ts';
+import { type StateKeys, stateKeys } from './state-keys.ts';
+import { WatchCompacted, watch } from './watch.ts';
+
+export interface EtcdCoordinationOptions {
+  readonly client: EtcdClient;
+  readonly session: Session;
+  readonly limits: ServerLimits;
+  readonly statePrefix: string;
+  readonly sync: string;
+  readonly instance: string;
+  /** A status could not be published; the next one is tried again. */
+  readonly onPublishError: (error: Error) => void;
+  readonly now: () => Date;
+}
+
+export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordination {
+  const { client, statePrefix, sync } = options;
+  const control = createControl(client, statePrefix, sync);
+  const keys = stateKeys(statePrefix, sync);
+  // The API answers with a problem after this long; it does not hang while etcd is away.
+  const patience = (): AbortSignal => AbortSignal.timeout(5_000);
+  return {
+    campaign: (signal, onStandby) => lead(options, signal, onStandby),
+    orders: (signal) => followOrders(client, keys, signal),
+    setDesired: (desired) => control.writeDesired(desired, patience()),
+    putRequest: ({ id, tables }) =>
+      control.writeRequest({ id, tables, requested_at: options.now().toISOString() }, patience()),
+    async clearRequest(id) {
+      const stored = await control.readRequest(patience());
+      if (stored?.request.id === id) await control.removeRequest(stored, patience());
+    },
+  };
+}
+
+async function lead(
+  options: EtcdCoordinationOptions,
+  signal: AbortSignal,
+  onStandby: (leader: string | null) => void,
+): Promise<Lead> {
+  const { client, statePrefix, sync, instance, limits } = options;
+  const lease = await options.session.lease(signal);
+  const candidate = {
+    instance,
+    owner: ownerOfThisProcess(),
+    started_at: options.now().toISOString(),
+  };
+  const leadership = await campaign({
+    client,
+    statePrefix,
+    sync,
+    lease,
+    candidate,
+    signal,
+    onStandby: (leader) => onStandby(leader?.instance ?? null),
+  });
+  const publisher = createStatusPublisher({
+    client,
+    statePrefix,
+    sync,
+    lease,
+    onError: options.onPublishError,
+  });
+  return {
+    sink: createEtcdSink({
+      client,
+      limits,
+      statePrefix,
+      sync,
+      writerId: instance,
+      leader: leadership,
+    }),
+    lost: leadership.lost,
+    publish: (status) => publisher.publish(status),
+    async release() {
+      publisher.close();
+      // Before another can lead: the key would be the next leader's.
+      await client.delete({ key: stateKeys(statePrefix, sync).status });
+      await leadership.resign();
+    },
+  };
+}
+
+/** `desired`, `leader/`, `request` and `status` stand between `checkpoint` and `tables`, which change all the time. */
+async function* followOrders(
+  client: EtcdClient,
+  keys: StateKeys,
+  signal: AbortSignal,
+): AsyncGenerator<SyncOrders, never> {
+  const range = { key: keys.desired, end: keys.tables };
+  for (;;) {
+    const { kvs, revision } = await client.range(range, { signal });
+    const current = new Map(kvs.map((kv) => [kv.key, kv]));
+    yield ordersFrom(current, keys);
+    try {
+      for await (const event of watch({ client, ...range, revision: revision + 1n, signal })) {
+        if (event.type === 'delete') current.delete(event.key);
+        else current.set(event.key, { ...event, createRevision: 0n });
+        if (!event.key.startsWith(keys.leader)) yield ordersFrom(current, keys);
+      }
+    } catch (error) {
+      if (!(error instanceof WatchCompacted)) throw error;
+    }
+  }
+}
+
+function ordersFrom(current: ReadonlyMap<string, KeyValue>, keys: StateKeys): SyncOrders {
+  const desired = current.get(keys.desired);
+  const request = current.get(keys.request);
+  return {
+    desired: desired === undefined ? null : parseDesired(desired.key, desired.value),
+    desiredRevision: desired?.modRevision ?? 0n,
+    request: request === undefined ? null : parseRequest(request.key, request.value),
+    published: current.get(keys.status)?.value ?? null,
+  };
+}

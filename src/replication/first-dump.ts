@@ -1,0 +1,126 @@
+/**
+ * The dump at a known position, while nothing is streamed: the first one, and one anew when the log can no longer be
+ * followed. Keys of an earlier dump stay readable throughout; what no row stands for is deleted at the end.
+ *
+ *   1. the checkpoint says `dump` before the first row is written: a late write of an earlier attempt is refused from
+ *      then on, because it compares the checkpoint's older revision (DESIGN §3 rule 4)
+ *   2. keys that are there are listed, rows are put where they differ, the rest is swept
+ *   3. the checkpoint says `stream`, with the position: from then on a restart resumes
+ * A crash before 3 dumps again from the start, but puts only what differs.
+ * With `dump.mode: never` no row is read: the stream alone fills etcd, from the position on.
+ */
+import { WatcherError } from '../errors.ts';
+import type { Preparation, ResumePoint, RowChunk } from './driver.ts';
+import type { PipelineOptions } from './pipeline.ts';
+import { positionToJson } from './position.ts';
+import { Section } from './section.ts';
+import type { StoredState } from './sink.ts';
+import { TableCopy } from './table-copy.ts';
+import { type TableState, type Tables, tableName } from './tables.ts';
+import type { Writer } from './writer.ts';
+
+export interface FirstDumpOptions extends PipelineOptions {
+  readonly writer: Writer;
+  readonly tables: Tables;
+  readonly state: StoredState;
+  readonly preparation: Preparation;
+}
+
+export async function firstDump(options: FirstDumpOptions): Promise<ResumePoint> {
+  const { driver, writer, tables, progress, events, preparation, signal } = options;
+  const { continuity } = preparation;
+  const cause = continuity.kind === 'dump' ? continuity.cause : null;
+  if (!options.mayDump && cause !== null) throw forbidden(cause);
+  if (options.state.checkpoint === null && !options.adopt) await requireEmpty(options);
+  events.dumping(cause);
+  progress.begin(
+    preparation.tables.map(({ relation, rowsEstimated }) => ({
+      table: tableName(relation),
+      rowsEstimated,
+    })),
+  );
+  for (const table of tables.all()) tables.hold(table);
+  await writer.upkeep({ section: new Section(), sweeps: [] });
+
+  const dump = await driver.dump(signal);
+  const states = dump.tables.map((source) => adopt(tables, source));
+  if (options.mayDump) await copyAll(options, states, dump.chunks);
+  for (const table of states) {
+    table.held = false;
+    tables.complete(table);
+  }
+  progress.end('done');
+  writer.amend({
+    phase: 'stream',
+    position: positionToJson(dump.position),
+    source: dump.identity,
+    dump: {
+      started_at: (progress.startedAt ?? options.now()).toISOString(),
+      finished_at: options.now().toISOString(),
+    },
+  });
+  await writer.upkeep({ section: new Section(), sweeps: [] });
+  return { position: dump.position, identity: dump.identity, partial: null };
+}
+
+async function copyAll(
+  options: FirstDumpOptions,
+  states: readonly TableState[],
+  chunks: AsyncIterable<RowChunk>,
+): Promise<void> {
+  const { sink, writer, tables, progress, events, signal } = options;
+  const copy = new TableCopy({
+    sink,
+    writer,
+    tables,
+    progress,
+    onRows: (count) => events.dumpedRows(count),
+    signal,
+    maxOps: sink.limits.maxOps,
+  });
+  await copy.list(states.map((table) => table.mapper.prefix));
+  await copy.copy(chunks);
+  for (const table of states) {
+    await copy.sweep(table.mapper.prefix);
+    for (const prefix of table.stalePrefixes) await copy.sweepOld(prefix);
+  }
+  for (const [id, record] of tables.leaving()) {
+    for (const prefix of record.prefixes) await copy.sweepOld(prefix);
+    tables.forget(id);
+  }
+  if (options.adopt && hasOwnName(options.syncPrefix)) await copy.sweepOld(options.syncPrefix);
+}
+
+/** The catalog may have changed since it was looked at: the dump's own view counts. */
+function adopt(tables: Tables, source: Parameters<Tables['put']>[0]): TableState {
+  const known = tables.get(source.relation.tableId);
+  if (known !== undefined) tables.refresh(known, source);
+  const state = known ?? tables.put(source, null);
+  state.rows = 0;
+  return state;
+}
+
+function forbidden(cause: WatcherError | null): WatcherError {
+  return new WatcherError('dump_needed', {
+    message: `A dump is needed${cause === null ? '' : ` (${cause.message})`}, and dump.mode is never`,
+    cause,
+  });
+}
+
+function hasOwnName(prefix: string): boolean {
+  return prefix.replaceAll('/', '') !== '';
+}
+
+/** Refuses to write between keys of somebody else (SPEC §4). */
+async function requireEmpty(options: FirstDumpOptions): Promise<void> {
+  const { syncPrefix, sink, tables, signal } = options;
+  const prefixes = hasOwnName(syncPrefix) ? [syncPrefix] : tables.currentPrefixes();
+  for (const prefix of prefixes) {
+    const count = await sink.count(prefix, signal);
+    if (count === 0) continue;
+    throw new WatcherError('prefix_not_empty', {
+      message: `There are ${count} other keys under ${prefix}`,
+      remedy: `Choose another keys.template, delete those keys (etcdctl del --prefix '${prefix}'), or set keys.adopt: true, which makes the prefix Watcher's: keys that no row stands for are deleted.`,
+    });
+  }
+}

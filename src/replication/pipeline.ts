@@ -1,0 +1,205 @@
+/**
+ * One attempt: load the checkpoint → dump if the log cannot be followed from it → stream, for ever. It throws what
+ * went wrong, and decides nothing about retry.
+ */
+import { WatcherError } from '../errors.ts';
+import type { StreamMessage, Warning } from './change.ts';
+import type { Driver, Preparation, ResumePoint } from './driver.ts';
+import type { DumpProgress } from './dump-progress.ts';
+import { firstDump } from './first-dump.ts';
+import type { PrefixOf } from './key-template.ts';
+import { Mutex } from './mutex.ts';
+import { Overlay } from './overlay.ts';
+import { positionFromJson } from './position.ts';
+import { Redumps } from './redumps.ts';
+import type { Checkpoint, MappingOptions, Sink, StoredState } from './sink.ts';
+import { StreamReader } from './stream-reader.ts';
+import { Tables } from './tables.ts';
+import { type DurableBatch, Writer } from './writer.ts';
+
+/** What the outside learns of an attempt. Synchronous; must not throw. */
+export interface PipelineEvents {
+  prepared(preparation: Preparation): void;
+  warnings(warnings: readonly Warning[]): void;
+  /** The checkpoint as it was found. */
+  loaded(state: StoredState): void;
+  dumping(cause: WatcherError | null): void;
+  /** From here on `redump` may be called until the attempt ends. */
+  streaming(control: StreamControl): void;
+  received(message: StreamMessage): void;
+  durable(batch: DurableBatch): void;
+  dumpedRows(count: number): void;
+  /** The first dump is done, or every table that was to be dumped beside the stream is. */
+  dumped(): void;
+}
+
+export interface StreamControl {
+  /** Tables to dump beside the stream, as `schema.table`; null: all. Names that are not there are ignored. */
+  redump(tables: readonly string[] | null): void;
+  /** Commit time of the oldest transaction that was read and is not durable. */
+  oldestPending(): Date | null;
+}
+
+export interface PipelineOptions {
+  readonly driver: Driver;
+  readonly sink: Sink;
+  readonly mapping: MappingOptions;
+  readonly prefixOf: PrefixOf;
+  /** What every key of the sync begins with; empty or `/` when there is no such thing. */
+  readonly syncPrefix: string;
+  /** Keys that are there before the first dump are taken over (`keys.adopt`). */
+  readonly adopt: boolean;
+  /** False: `dump.mode: never`; the stream begins without a first copy. */
+  readonly mayDump: boolean;
+  /** Dump although the log could be followed: a person asked for it after the sync had failed. */
+  readonly dumpAnew: boolean;
+  readonly progress: DumpProgress;
+  readonly events: PipelineEvents;
+  readonly heartbeatMs: number;
+  readonly maxHeldBytes: number;
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+  readonly monotonicMs: () => number;
+}
+
+export async function runPipeline(options: PipelineOptions): Promise<never> {
+  const { driver, sink, events, signal } = options;
+  const state = await sink.load(signal);
+  events.loaded(state);
+  const resume = options.dumpAnew ? null : resumePoint(state.checkpoint);
+  const preparation = await driver.prepare(resume, signal);
+  events.prepared(preparation);
+
+  const tables = new Tables(options.prefixOf);
+  const overlay = new Overlay();
+  tables.adopt(preparation.tables, state.tables);
+  const writer = new Writer({
+    sink,
+    checkpoint: nextCheckpoint(options, state.checkpoint, preparation),
+    takeTables: () => tables.takeRecords(),
+    onDurable: (batch, sections) => {
+      for (const section of sections) overlay.settle(section);
+      events.durable(batch);
+      if (batch.position === null) return;
+      tables.passed(batch.position, (a, b) => driver.compare(a, b));
+      driver.acknowledge(batch.position);
+    },
+    heartbeatMs: options.heartbeatMs,
+    signal,
+    now: options.monotonicMs,
+  });
+  try {
+    let from = resume;
+    if (preparation.continuity.kind === 'dump') {
+      from = await Promise.race([
+        firstDump({ ...options, writer, tables, state, preparation }),
+        writer.failed,
+      ]);
+      events.dumped();
+    } else {
+      for (const table of tables.all()) {
+        const { rowsEstimated } = table.source;
+        options.progress.know(table.name, 'done', table.rows, rowsEstimated);
+      }
+    }
+    if (from === null) throw new WatcherError('internal', { message: 'nothing to resume from' });
+    return await stream({ ...options, writer, tables, overlay, from });
+  } finally {
+    writer.dispose();
+  }
+}
+
+interface StreamOptions extends PipelineOptions {
+  readonly writer: Writer;
+  readonly tables: Tables;
+  readonly overlay: Overlay;
+  readonly from: ResumePoint;
+}
+
+async function stream(options: StreamOptions): Promise<never> {
+  const { driver, sink, writer, tables, overlay, from, progress, events } = options;
+  const ended = new AbortController();
+  const signal = AbortSignal.any([options.signal, ended.signal]);
+  const turn = new Mutex();
+  const redumps = new Redumps({
+    driver,
+    sink,
+    writer,
+    tables,
+    overlay,
+    progress,
+    turn,
+    onRows: (count) => events.dumpedRows(count),
+    onIdle: () => events.dumped(),
+    maxHeldBytes: options.maxHeldBytes,
+    signal,
+  });
+  for (const table of tables.all()) if (table.held) redumps.want(table.id, table.name);
+  const reader = new StreamReader({
+    driver,
+    sink,
+    writer,
+    tables,
+    overlay,
+    redumps,
+    turn,
+    resumedMessages: from.partial?.messages ?? 0,
+    onWarnings: (warnings) => events.warnings(warnings),
+    onReceived: (message) => events.received(message),
+    signal,
+  });
+  events.streaming({
+    oldestPending: () => writer.oldestPending,
+    redump(names) {
+      for (const table of tables.all()) {
+        if (names === null || names.includes(table.name)) redumps.want(table.id, table.name);
+      }
+    },
+  });
+  const parts = [reader.run(driver.stream(from, signal)), redumps.run()];
+  try {
+    await Promise.race([...parts, writer.failed]);
+    throw new WatcherError('internal', { message: 'the stream ended without an error' });
+  } finally {
+    ended.abort(
+      new WatcherError('internal', { message: 'another part of the attempt has failed' }),
+    );
+    await Promise.allSettled(parts);
+  }
+}
+
+function resumePoint(checkpoint: Checkpoint | null): ResumePoint | null {
+  if (checkpoint === null || checkpoint.phase !== 'stream') return null;
+  const { position, source, partial } = checkpoint;
+  if (position === null || source === null) return null;
+  return {
+    position: positionFromJson(position),
+    identity: source,
+    partial:
+      partial === null
+        ? null
+        : { commit: positionFromJson(partial.commit), messages: partial.changes },
+  };
+}
+
+/** The checkpoint that the first write of this attempt carries. */
+function nextCheckpoint(
+  options: PipelineOptions,
+  found: Checkpoint | null,
+  preparation: Preparation,
+): Checkpoint {
+  const { mapping, now } = options;
+  if (found !== null && preparation.continuity.kind === 'resume') {
+    return { ...found, source: preparation.identity, options: mapping };
+  }
+  return {
+    version: 1,
+    phase: 'dump',
+    position: null,
+    committed_at: null,
+    source: preparation.identity,
+    options: mapping,
+    dump: { started_at: now().toISOString(), finished_at: null },
+    partial: null,
+  };
+}

@@ -1,0 +1,131 @@
+/** All syncs of this process, by name: what the API and `main.ts` hold. */
+import { randomUUID } from 'node:crypto';
+import { WatcherError } from '../errors.ts';
+import type { Coordination } from './coordination.ts';
+import type { Replicator } from './replicator.ts';
+import type { Desired, SyncControl, SyncObserver, SyncStatus } from './status.ts';
+import type { SyncBoard } from './sync-board.ts';
+
+export interface SupervisedSync {
+  readonly board: SyncBoard;
+  readonly replicator: Replicator;
+  readonly coordination: Coordination;
+}
+
+export interface EtcdContact {
+  everReached: boolean;
+  reachable: boolean;
+  message: string | null;
+}
+
+/** Passes what happens in the syncs on to whoever observes. */
+export class Observers implements SyncObserver {
+  readonly #observers: SyncObserver[] = [];
+
+  add(observer: SyncObserver): void {
+    this.#observers.push(observer);
+  }
+
+  rows(...call: Parameters<SyncObserver['rows']>): void {
+    for (const observer of this.#observers) observer.rows(...call);
+  }
+
+  transactions(...call: Parameters<SyncObserver['transactions']>): void {
+    for (const observer of this.#observers) observer.transactions(...call);
+  }
+
+  etcdTxn(...call: Parameters<SyncObserver['etcdTxn']>): void {
+    for (const observer of this.#observers) observer.etcdTxn(...call);
+  }
+
+  error(...call: Parameters<SyncObserver['error']>): void {
+    for (const observer of this.#observers) observer.error(...call);
+  }
+}
+
+export interface SupervisorOptions {
+  readonly syncs: ReadonlyMap<string, SupervisedSync>;
+  readonly observers: Observers;
+  readonly contact: EtcdContact;
+  readonly decodeStatus: (published: string) => SyncStatus | null;
+}
+
+export class Supervisor implements SyncControl {
+  readonly #options: SupervisorOptions;
+  readonly #stopping = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { signal } = this.#stopping;
+    const runs = [...this.#options.syncs.values()].map(({ replicator }) => replicator.run(signal));
+    this.#running = Promise.all(runs);
+  }
+
+  /** Finishes or abandons what is in hand, gives up every leadership. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('Watcher stops'));
+    await this.#running;
+  }
+
+  list(): readonly SyncStatus[] {
+    return [...this.#options.syncs.keys()].sort().map((name) => this.get(name));
+  }
+
+  get(name: string): SyncStatus {
+    const { board, replicator } = this.#sync(name);
+    const own = board.status();
+    if (own.state !== 'standby' || replicator.published === null) return own;
+    const leaders = this.#options.decodeStatus(replicator.published);
+    if (leaders === null) return own;
+    const { state, desired, leading } = own;
+    return { ...leaders, state, desired, leading };
+  }
+
+  async setDesired(name: string, desired: Desired): Promise<SyncStatus> {
+    const { coordination, replicator } = this.#sync(name);
+    await coordination.setDesired(desired);
+    replicator.orderDesired(desired);
+    return this.get(name);
+  }
+
+  async requestDump(name: string, tables: readonly string[] | null): Promise<SyncStatus> {
+    const { coordination, replicator } = this.#sync(name);
+    const status = this.get(name);
+    if (status.desired === 'stopped') throw new WatcherError('sync_stopped');
+    if (status.dump.state === 'running') throw new WatcherError('dump_running');
+    this.#requireKnown(status, tables);
+    const request = { id: randomUUID(), tables };
+    await coordination.putRequest(request);
+    replicator.orderDump(request);
+    return this.get(name);
+  }
+
+  #requireKnown(status: SyncStatus, tables: readonly string[] | null): void {
+    const known = new Set(
+      status.dump.tables.filter(({ state }) => state !== 'excluded').map(({ table }) => table),
+    );
+    const unknown = (tables ?? []).filter((table) => !known.has(table));
+    if (unknown.length === 0) return;
+    throw new WatcherError('unknown_table', {
+      message: `The sync has no table ${unknown.join(', ')}`,
+    });
+  }
+
+  etcdContact(): EtcdContact {
+    return { ...this.#options.contact };
+  }
+
+  observe(observer: SyncObserver): void {
+    this.#options.observers.add(observer);
+  }
+
+  #sync(name: string): SupervisedSync {
+    const sync = this.#options.syncs.get(name);
+    if (sync !== undefined) return sync;
+    throw new WatcherError('unknown_sync', { message: `There is no sync named ${name}` });
+  }
+}

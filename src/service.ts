@@ -1,0 +1,144 @@
+/**
+ * Config → the running service: etcd client, a replicator for each sync, and the supervisor over them. It knows no
+ * process and no HTTP server; `main.ts` ties those to it.
+ */
+import type { Logger } from 'pino';
+import { syncFromJson, syncToJson } from './api/sync-json.ts';
+import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
+import { driverFactory } from './drivers/create.ts';
+import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
+import { createEtcdCoordination } from './etcd/coordination.ts';
+import { createServerLimits, type ServerLimits } from './etcd/limits.ts';
+import { Session } from './etcd/session.ts';
+import { maxHeldBytes } from './replication/held-changes.ts';
+import { compileTemplate, syncPrefix } from './replication/key-template.ts';
+import { Replicator } from './replication/replicator.ts';
+import {
+  type EtcdContact,
+  Observers,
+  type SupervisedSync,
+  Supervisor,
+} from './replication/supervisor.ts';
+import { SyncBoard } from './replication/sync-board.ts';
+
+export interface Service {
+  readonly supervisor: Supervisor;
+  /** Stops every sync, gives up what is led and closes the connections. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const maxBackoffMs = 60_000;
+
+interface Shared {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly client: EtcdClient;
+  readonly session: Session;
+  readonly limits: ServerLimits;
+  readonly observers: Observers;
+  readonly contact: EtcdContact;
+}
+
+export function createService(config: Config, logger: Logger): Service {
+  const client = createEtcdClient(etcdClientOptions(config.etcd));
+  const shared: Shared = {
+    config,
+    logger,
+    client,
+    session: new Session(client),
+    limits: createServerLimits(),
+    observers: new Observers(),
+    contact: { everReached: false, reachable: false, message: 'etcd was not reached yet' },
+  };
+  const syncs = new Map(config.syncs.map((sync) => [sync.name, superviseSync(sync, shared)]));
+  const { observers, contact } = shared;
+  const supervisor = new Supervisor({ syncs, observers, contact, decodeStatus: syncFromJson });
+  return {
+    supervisor,
+    async stop() {
+      await supervisor.stop();
+      try {
+        await shared.session.end();
+      } catch (error) {
+        logger.warn({ err: error }, 'the lease could not be given up: it expires by itself');
+      }
+      client.close();
+    },
+  };
+}
+
+export function etcdClientOptions(etcd: EtcdConfig): Parameters<typeof createEtcdClient>[0] {
+  const pem = (text: string | null): Buffer | null => (text === null ? null : Buffer.from(text));
+  return {
+    endpoints: etcd.endpoints,
+    user: etcd.username === '' ? null : { name: etcd.username, password: etcd.password },
+    tls:
+      etcd.tls === null
+        ? null
+        : { ca: pem(etcd.tls.ca), cert: pem(etcd.tls.cert), key: pem(etcd.tls.key) },
+  };
+}
+
+function superviseSync(sync: SyncConfig, shared: Shared): SupervisedSync {
+  const { config, observers, contact } = shared;
+  const log = shared.logger.child({ sync: sync.name });
+  const now = (): Date => new Date();
+  const board = new SyncBoard({
+    name: sync.name,
+    driver: sync.driver,
+    instance: config.instance,
+    desired: sync.autostart ? 'running' : 'stopped',
+    now,
+  });
+  const coordination = createEtcdCoordination({
+    client: shared.client,
+    session: shared.session,
+    limits: shared.limits,
+    statePrefix: config.etcd.statePrefix,
+    sync: sync.name,
+    instance: config.instance,
+    onPublishError: (error) => log.debug({ err: error }, 'the status could not be published'),
+    now,
+  });
+  const replicator = new Replicator({
+    name: sync.name,
+    autostart: sync.autostart,
+    board,
+    coordination,
+    createDriver: driverFactory(sync, log),
+    pipeline: { ...pipelineOptions(sync), now, monotonicMs: () => performance.now() },
+    backoff: { initialMs: sync.database.retryPeriodMs, maxMs: maxBackoffMs },
+    maxAttempts: sync.database.connectionRetries,
+    observer: observers,
+    log,
+    encodeStatus: (status) => JSON.stringify(syncToJson(status)),
+    onEtcdContact(error) {
+      contact.everReached ||= error === null;
+      contact.reachable = error === null;
+      contact.message = error?.message ?? null;
+    },
+    random: Math.random,
+  });
+  return { board, replicator, coordination };
+}
+
+function pipelineOptions(sync: SyncConfig) {
+  const { template } = sync.keys;
+  const scope = { sync: sync.name, database: sync.database.name };
+  return {
+    mapping: {
+      include: sync.tables.include,
+      exclude: sync.tables.exclude,
+      columns_exclude: sync.columns.exclude,
+      key_columns: sync.keys.columns,
+      template,
+      numbers: sync.values.numbers,
+    },
+    prefixOf: compileTemplate(template, scope),
+    syncPrefix: syncPrefix(template, scope),
+    adopt: sync.keys.adopt,
+    mayDump: sync.dump.mode === 'initial',
+    heartbeatMs: sync.database.replicationStatusTimeoutMs,
+    maxHeldBytes,
+  };
+}
