@@ -49,6 +49,7 @@ type Invoke = (action: Actions['run'], options: CommandOptions) => Promise<void>
 function createProgram(line: CommandLine, invoke: Invoke): Command {
   const program = new Command('watcher')
     .description('Supplies etcd v3 with the rows of databases, exactly once and in order.')
+    .usage('[run | check] -c <path>')
     .version(line.version)
     .exitOverride()
     .configureOutput({ writeOut: line.writeOut, writeErr: line.writeErr })
