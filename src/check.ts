@@ -1,14 +1,91 @@
-import { hostname } from 'node:os';
+/** `watcher check`: looks at etcd and every database of the configuration, changes nothing, prints what it found. */
 import type { CommandOptions } from './commands.ts';
-import { readConfigFile } from './config/load.ts';
-import { formatViolation } from './config/report.ts';
+import type { Config, SyncConfig } from './config/config.ts';
+import { driverFactory } from './drivers/create.ts';
+import { toWatcherError } from './errors.ts';
+import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
+import { stateKeys } from './etcd/state-keys.ts';
+import { formatFindings } from './findings.ts';
+import { loadOrReport } from './main.ts';
+import type { Finding } from './replication/driver.ts';
+import { compileTemplate } from './replication/key-template.ts';
+import { etcdClientOptions } from './service.ts';
 
-/** @returns the exit code: 2 when the configuration is invalid. */
+const sourceTimeoutMs = 60_000;
+/** An etcd that is up answers in milliseconds; `dial_timeout` is the patience of the service, not of a person. */
+const etcdTimeoutMs = 10_000;
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** @returns the exit code: 0 also with warnings, 1 after a failure, 2 when the configuration is invalid. */
 export async function check({ configFile }: CommandOptions): Promise<number> {
-  const result = readConfigFile(configFile, { env: process.env, hostname: hostname() });
-  if ('config' in result) return 0;
-  for (const violation of result.violations) {
-    process.stderr.write(`${formatViolation(configFile, violation)}\n`);
+  const config = loadOrReport(configFile);
+  if (config === null) return 2;
+  const client = createEtcdClient(etcdClientOptions(config.etcd));
+  try {
+    const sections = [
+      { title: 'etcd', findings: await checkEtcd(config, client) },
+      ...(await Promise.all(config.syncs.map((sync) => checkSync(sync)))),
+    ];
+    process.stdout.write(formatFindings(sections));
+    const failed = sections.some(({ findings }) => findings.some(isFailure));
+    return failed ? 1 : 0;
+  } finally {
+    client.close();
   }
-  return 2;
+}
+
+function isFailure({ level }: Finding): boolean {
+  return level === 'failure';
+}
+
+async function checkEtcd(config: Config, client: EtcdClient): Promise<Finding[]> {
+  const { statePrefix, endpoints, dialTimeoutMs } = config.etcd;
+  const findings: Finding[] = [];
+  const timeoutMs = Math.min(dialTimeoutMs, etcdTimeoutMs);
+  try {
+    await client.connect(stateKeys(statePrefix, 'check').checkpoint, timeoutMs);
+    const message = `${endpoints.join(', ')} answers and lets the keys under ${statePrefix} be read`;
+    findings.push({ level: 'ok', subject: 'connection', message, remedy: '' });
+    for (const sync of config.syncs) {
+      findings.push(await readable(client, `keys of ${sync.name}`, rowPrefix(sync)));
+    }
+  } catch (error) {
+    findings.push(failure('connection', error));
+  }
+  return findings;
+}
+
+/** A key prefix of the sync: any table's will do, permissions are given by prefix. */
+function rowPrefix(sync: SyncConfig): string {
+  const scope = { sync: sync.name, database: sync.database.name };
+  const [schema = '', table = ''] = (sync.tables.include[0] ?? '').split('.', 2);
+  return compileTemplate(sync.keys.template, scope)(schema, table);
+}
+
+async function readable(client: EtcdClient, subject: string, key: string): Promise<Finding> {
+  try {
+    await client.range({ key, countOnly: true });
+    return { level: 'ok', subject, message: `Keys like ${key}… can be read`, remedy: '' };
+  } catch (error) {
+    return failure(subject, error);
+  }
+}
+
+async function checkSync(sync: SyncConfig): Promise<{ title: string; findings: Finding[] }> {
+  const title = `sync ${sync.name}`;
+  const driver = driverFactory(sync, silent)();
+  try {
+    const findings = await driver.check(AbortSignal.timeout(sourceTimeoutMs));
+    return { title, findings: [...findings] };
+  } catch (error) {
+    return { title, findings: [failure('source', error)] };
+  } finally {
+    await driver.close();
+  }
+}
+
+function failure(subject: string, error: unknown): Finding {
+  const { message, remedy } = toWatcherError(error);
+  return { level: 'failure', subject, message, remedy };
 }
