@@ -73,6 +73,14 @@ function npm(/** @type {string[]} */ ...args) {
     : { command: 'npm', args };
 }
 
+/** The npm that called us. The scripts `exec` us, because a shell between would not hand npm's SIGTERM on. */
+const parent = process.env.npm_lifecycle_event === undefined ? undefined : process.ppid;
+
+/** Whether that npm is gone, for example killed by a time limit: nobody waits for us any more. */
+function orphaned() {
+  return parent !== undefined && process.ppid !== parent;
+}
+
 /**
  * Runs a program to its end and answers its exit code.
  *
@@ -91,7 +99,11 @@ function run(/** @type {string} */ command, /** @type {string[]} */ args, env = 
     };
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, forward);
+    const watch = setInterval(() => {
+      if (orphaned()) child.kill('SIGTERM');
+    }, 500);
     const finish = (/** @type {number} */ code, /** @type {NodeJS.Signals | null} */ signal) => {
+      clearInterval(watch);
       for (const each of signals) process.removeListener(each, forward);
       if (signal !== null) process.kill(process.pid, signal);
       else resolve(code);
