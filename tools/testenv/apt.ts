@@ -8,7 +8,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from './cache.ts';
 import { run } from './run.ts';
 
 const keyring = ['gpg', 'pgp']
@@ -27,8 +26,7 @@ interface PrivateApt {
 }
 
 /** An apt with lists and a cache of its own. The dpkg status is empty, so that nothing depends on what is installed. */
-async function privateApt(name: string): Promise<PrivateApt> {
-  const folder = join(await cacheFolder(), `apt-${name}-${process.pid}`);
+async function privateApt(folder: string): Promise<PrivateApt> {
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
   await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
   await writeFile(join(folder, 'status'), '');
@@ -102,18 +100,14 @@ async function download(
     );
     if (tried) return;
   }
-  let apt = await privateApt(release ?? 'own');
-  try {
-    if (!own) apt = await useOtherRelease(apt, release);
-    await run('apt-get', [...apt.options, '-qq', 'update']);
-    await run('apt-get', [...apt.options, '-qq', 'download', ...packages], { cwd: folder });
-  } finally {
-    await rm(apt.folder, { recursive: true, force: true });
-  }
+  let apt = await privateApt(join(folder, 'apt'));
+  if (!own) apt = await useOtherRelease(apt, release);
+  await run('apt-get', [...apt.options, '-qq', 'update']);
+  await run('apt-get', [...apt.options, '-qq', 'download', ...packages], { cwd: folder });
 }
 
 /**
- * Unpacks Debian packages, without what they depend on, into a folder.
+ * Unpacks Debian packages, without what they depend on, into a folder. `.debs` in it is removed at the end.
  *
  * @param release of Debian; the machine's own when it is left out
  */

@@ -96,7 +96,10 @@ export async function installOnce(
   if (existsSync(installed)) return installed;
   return withLock(name, async () => {
     if (existsSync(installed)) return installed;
-    const staging = await mkdtemp(join(cache, `${name}.part-`));
+    // What an earlier process left here when it was killed; nobody else fills this name now.
+    const staging = join(cache, `${name}.part`);
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging);
     try {
       await chmod(staging, 0o755);
       await fill(staging);
