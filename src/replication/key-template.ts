@@ -49,8 +49,8 @@ export function syncPrefix(template: string, scope: TemplateScope): string {
   const varying = template.search(/\{(schema|table|key)\}/);
   const literal = template.slice(0, varying);
   return literal
-    .replaceAll('{sync}', escapeKeyPart(scope.sync))
-    .replaceAll('{database}', escapeKeyPart(scope.database));
+    .replaceAll('{sync}', () => escapeKeyPart(scope.sync))
+    .replaceAll('{database}', () => escapeKeyPart(scope.database));
 }
 
 /** The first key after all keys that begin with `prefix` (etcd's range end), by code units as etcd sees bytes. */
