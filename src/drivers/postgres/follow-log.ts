@@ -1,0 +1,82 @@
+/** The log as the core wants it: what the walsender sends and what the catalog says, in one order. */
+import type { StreamMessage } from '../../replication/change.ts';
+import type { Assembler } from './assemble.ts';
+import type { CatalogWatch } from './catalog-watch.ts';
+import { inTable, isUnsupportedValue } from './read-tables.ts';
+import type { StreamItem, WalStream } from './stream.ts';
+import type { StreamRelations } from './stream-relations.ts';
+
+export interface FollowOptions {
+  readonly wal: WalStream;
+  readonly assembler: Assembler;
+  readonly relations: StreamRelations;
+  readonly watch: CatalogWatch;
+  readonly signal: AbortSignal;
+}
+
+/** Ends only by throwing. */
+export async function* followLog(options: FollowOptions): AsyncGenerator<StreamMessage> {
+  const { wal, assembler, watch, signal } = options;
+  for (;;) {
+    const items = await wal.take();
+    for (const item of items) {
+      signal.throwIfAborted();
+      yield* handle(item, options);
+    }
+    if (!assembler.inTransaction) yield* catalogChange(watch, assembler.position);
+    // A table that is gone waits until the log up to then was read; an idle server must be asked how far it is.
+    if (watch.waits && items.length === 0) wal.ask();
+  }
+}
+
+async function* handle(item: StreamItem, options: FollowOptions): AsyncGenerator<StreamMessage> {
+  const { assembler, relations, watch } = options;
+  if (item.type === 'keepalive') {
+    const heartbeat = assembler.keepalive(item.walEnd);
+    if (heartbeat !== null) yield heartbeat;
+    return;
+  }
+  if (item.type === 'relation') {
+    await relations.learn(item);
+    // What the log describes now, it describes as of later than what is waiting: a table that joins must be
+    // reported before its first change, also in the middle of a transaction.
+    if (watch.definition(item.oid) === null) yield* catalogChange(watch, null);
+    return;
+  }
+  const message = await assemble(item, options);
+  if (message !== null) yield message;
+}
+
+async function assemble(
+  item: Exclude<StreamItem, { type: 'keepalive' }>,
+  { assembler, relations, watch }: FollowOptions,
+): Promise<StreamMessage | null> {
+  try {
+    return assembler.handle(item);
+  } catch (error) {
+    if (!isUnsupportedValue(error)) throw error;
+    // ALTER TYPE … ADD ATTRIBUTE changes the text of a composite with no Relation message.
+    await watch.look();
+    return handleAgain(item, assembler, relations);
+  }
+}
+
+function handleAgain(
+  item: Exclude<StreamItem, { type: 'keepalive' }>,
+  assembler: Assembler,
+  relations: StreamRelations,
+): StreamMessage | null {
+  try {
+    return assembler.handle(item);
+  } catch (error) {
+    const name = 'oid' in item ? relations.name(item.oid) : null;
+    throw isUnsupportedValue(error) && name !== null
+      ? inTable(error, name.schema, name.table)
+      : error;
+  }
+}
+
+function* catalogChange(watch: CatalogWatch, position: bigint | null): Generator<StreamMessage> {
+  const events = watch.takeEvents(position);
+  if (events.length > 0) yield { type: 'catalog', events };
+}

@@ -1,0 +1,130 @@
+/** Reads whole tables over connections that stand in one snapshot, some tables at a time. */
+import { WatcherError } from '../../errors.ts';
+import type { FullRow } from '../../replication/change.ts';
+import type { RowChunk } from '../../replication/driver.ts';
+import type { SourceConnection } from './connection.ts';
+import { copyRows } from './copy-rows.ts';
+import type { BoundRelation } from './relation.ts';
+import { quoteName, quoteTable } from './sql-text.ts';
+import type { TableDefinition } from './tables.ts';
+
+export interface BoundTable {
+  readonly definition: TableDefinition;
+  readonly bound: BoundRelation;
+}
+
+export interface ReadTablesOptions {
+  /** One or more, all in the same snapshot. They are closed at the end, whatever it is. */
+  readonly connections: readonly SourceConnection[];
+  readonly tables: readonly BoundTable[];
+  /** Binds a table to the types as they are now. */
+  rebind(definition: TableDefinition): Promise<BoundRelation>;
+}
+
+/** Large tables first, so that the connections end at about the same time. */
+export async function* readTables(options: ReadTablesOptions): AsyncGenerator<RowChunk> {
+  const queue = options.tables.toSorted(
+    (a, b) => (b.definition.rowsEstimated ?? 0) - (a.definition.rowsEstimated ?? 0),
+  );
+  const workers = options.connections.map((connection) => work(connection, queue, options));
+  try {
+    yield* merge(workers);
+    await Promise.all(options.connections.map((connection) => connection.close()));
+  } finally {
+    for (const connection of options.connections) connection.destroy();
+  }
+}
+
+async function* work(
+  connection: SourceConnection,
+  queue: BoundTable[],
+  options: ReadTablesOptions,
+): AsyncGenerator<RowChunk> {
+  for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
+    yield* readTable(connection, table, options);
+  }
+}
+
+async function* readTable(
+  connection: SourceConnection,
+  table: BoundTable,
+  options: ReadTablesOptions,
+): AsyncGenerator<RowChunk> {
+  let { bound } = table;
+  const { definition } = table;
+  for await (const batch of copyRows(connection, copySql(definition), bound.tupleLength)) {
+    let rows: readonly FullRow[];
+    try {
+      rows = encodeRows(bound, batch.rows);
+    } catch (error) {
+      if (!isUnsupportedValue(error)) throw error;
+      // A composite type may have got an attribute since it was loaded: nothing in the catalog's rows of the
+      // table says so.
+      bound = await options.rebind(definition);
+      rows = encodeAgain(definition, bound, batch.rows);
+    }
+    yield { relation: bound.relation, rows, last: batch.last };
+  }
+}
+
+function encodeRows(
+  bound: BoundRelation,
+  rows: readonly (readonly (string | null)[])[],
+): readonly FullRow[] {
+  return rows.map((row) => bound.columns.map((column) => column.encode(row[column.at] ?? null)));
+}
+
+function encodeAgain(
+  definition: TableDefinition,
+  bound: BoundRelation,
+  rows: readonly (readonly (string | null)[])[],
+): readonly FullRow[] {
+  try {
+    return encodeRows(bound, rows);
+  } catch (error) {
+    throw isUnsupportedValue(error) ? inTable(error, definition.schema, definition.name) : error;
+  }
+}
+
+export function isUnsupportedValue(error: unknown): error is WatcherError {
+  return error instanceof WatcherError && error.code === 'unsupported_value';
+}
+
+/** The same error, with the table named. */
+export function inTable(error: WatcherError, schema: string, table: string): WatcherError {
+  const name = `${schema}.${table}`;
+  return new WatcherError(error.code, {
+    message: `${name}: ${error.message}`,
+    remedy: error.remedy,
+    table: name,
+    cause: error,
+  });
+}
+
+/** ONLY: rows of inheritance children are those of other tables. A partitioned table has none of its own. */
+export function copySql(definition: TableDefinition): string {
+  const columns = definition.columns.map((column) => quoteName(column.name)).join(', ');
+  const only = definition.kind === 'p' ? '' : 'ONLY ';
+  const where = definition.rowFilter === null ? '' : ` WHERE (${definition.rowFilter})`;
+  return `COPY (SELECT ${columns} FROM ${only}${quoteTable(definition)}${where}) TO STDOUT`;
+}
+
+/** What any of them yields, as it comes; each is at most one item ahead. */
+async function* merge<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
+  const step = async (source: AsyncGenerator<T>) => ({ source, result: await source.next() });
+  const pending = new Map(sources.map((source) => [source, step(source)]));
+  try {
+    while (pending.size > 0) {
+      const { source, result } = await Promise.race(pending.values());
+      if (result.done === true) {
+        pending.delete(source);
+        continue;
+      }
+      pending.set(source, step(source));
+      yield result.value;
+    }
+  } finally {
+    // What still runs fails when its connection is destroyed; nobody waits for it any more.
+    for (const promise of pending.values()) promise.catch(() => {});
+  }
+}

@@ -1,0 +1,235 @@
+/** What lives through one attempt: the connections, what was prepared, and the stream. */
+import { WatcherError } from '../../errors.ts';
+import type { StreamMessage } from '../../replication/change.ts';
+import type {
+  Dump,
+  Finding,
+  Preparation,
+  Redump,
+  ResumePoint,
+  SourceStatus,
+} from '../../replication/driver.ts';
+import type { Position } from '../../replication/position.ts';
+import { Assembler } from './assemble.ts';
+import { CatalogWatch } from './catalog-watch.ts';
+import type { ConnectTarget } from './connection.ts';
+import { connect } from './connection.ts';
+import { Control } from './control.ts';
+import type { DumpContext } from './dump.ts';
+import { bindAll, startDump } from './dump.ts';
+import { followLog } from './follow-log.ts';
+import { lsnOf } from './lsn.ts';
+import type { PostgresDriverOptions } from './options.ts';
+import type { Prepared } from './prepare.ts';
+import { inspect, prepareSource } from './prepare.ts';
+import type { BoundTable } from './read-tables.ts';
+import { startRedump } from './redump.ts';
+import { toSourceTable } from './relation.ts';
+import { readStatus, StatusSampler } from './status-sampler.ts';
+import { WalStream } from './stream.ts';
+import { StreamRelations } from './stream-relations.ts';
+
+const connectTimeoutMs = 15_000;
+const pollIntervalMs = 10_000;
+
+interface Attempt {
+  readonly control: Control;
+  readonly sampler: StatusSampler;
+  prepared: Prepared;
+}
+
+export class PostgresSession {
+  readonly #options: PostgresDriverOptions;
+  readonly #target: ConnectTarget;
+  readonly #closed = new AbortController();
+  #attempt: Attempt | null = null;
+  #wal: WalStream | null = null;
+  #watch: CatalogWatch | null = null;
+
+  constructor(options: PostgresDriverOptions) {
+    const { host, port, database, user, password, tls } = options;
+    this.#options = options;
+    this.#target = {
+      host,
+      port,
+      database,
+      user,
+      password,
+      tls,
+      applicationName: `watcher ${options.sync}`,
+      connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
+    };
+  }
+
+  async check(signal: AbortSignal): Promise<readonly Finding[]> {
+    const subject = 'connection';
+    const { host, port } = this.#options;
+    try {
+      const connection = await connect(this.#target, 'sql', this.#signal(signal));
+      try {
+        const { outcomes } = await inspect(connection, this.#options);
+        const message = `${host}:${port}`;
+        const reached: Finding = { level: 'ok', subject, message, remedy: '' };
+        return [reached, ...outcomes.map(({ finding }) => finding)];
+      } finally {
+        await connection.close();
+      }
+    } catch (error) {
+      if (!(error instanceof WatcherError)) throw error;
+      return [{ level: 'failure', subject, message: error.message, remedy: error.remedy }];
+    }
+  }
+
+  async probe(signal: AbortSignal): Promise<SourceStatus> {
+    const connection = await connect(this.#target, 'sql', this.#signal(signal));
+    try {
+      return await readStatus(connection, this.#options.slot);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async prepare(resume: ResumePoint | null, caller: AbortSignal): Promise<Preparation> {
+    const signal = this.#signal(caller);
+    const connection = await connect(this.#target, 'sql', signal);
+    const control = new Control(connection);
+    const prepared = await prepareSource(connection, this.#target, this.#options, resume, signal);
+    const sampler = new StatusSampler(control, this.#options);
+    this.#attempt = { control, sampler, prepared };
+    const { identity, selection, snapshot, continuity } = prepared;
+    return {
+      identity,
+      tables: toSourceTables(bindAll(selection.tables, snapshot.types, this.#options)),
+      excluded: selection.excluded,
+      warnings: warningsOf(prepared),
+      continuity,
+    };
+  }
+
+  async dump(signal: AbortSignal): Promise<Dump> {
+    const attempt = this.#require();
+    const started = await startDump(this.#context(attempt), this.#signal(signal));
+    const { prepared } = attempt;
+    const identity = { ...prepared.identity, publication: started.publication };
+    const tables = started.tables.map(({ definition }) => definition);
+    attempt.prepared = { ...prepared, identity, selection: { ...prepared.selection, tables } };
+    return {
+      position: { kind: 'postgres', lsn: started.lsn },
+      identity,
+      tables: toSourceTables(started.tables),
+      chunks: started.chunks,
+    };
+  }
+
+  async redump(tableIds: readonly string[], signal: AbortSignal): Promise<Redump> {
+    const context = this.#context(this.#require());
+    const { tables, chunks, snapshot, until } = await startRedump(
+      context,
+      tableIds,
+      this.#signal(signal),
+    );
+    this.#watch?.adopt(tables.map(({ definition }) => definition));
+    const mark = { snapshot, until: { kind: 'postgres', lsn: until } } as const;
+    return { tables: toSourceTables(tables), chunks, mark };
+  }
+
+  async *stream(from: ResumePoint, caller: AbortSignal): AsyncGenerator<StreamMessage> {
+    const attempt = this.#require();
+    const signal = this.#signal(caller);
+    const { facts } = attempt.prepared;
+    const walsender = await connect(this.#target, 'replication', signal);
+    const { slot, publication, statusIntervalMs } = this.#options;
+    const wal = new WalStream(walsender, {
+      slot,
+      publication,
+      start: lsnOf(from.position),
+      statusIntervalMs,
+      walSenderTimeoutMs: facts.walSenderTimeoutMs,
+    });
+    this.#wal = wal;
+    const { watch, relations, interval } = this.#follow(attempt, wal);
+    try {
+      const assembler = new Assembler(startOf(from), (oid) => relations.lookup(oid));
+      yield* followLog({ wal, assembler, relations, watch, signal });
+    } finally {
+      clearInterval(interval);
+      await wal.close();
+    }
+  }
+
+  acknowledge(position: Position): void {
+    this.#wal?.acknowledge(lsnOf(position));
+  }
+
+  status(): SourceStatus {
+    return (
+      this.#attempt?.sampler.last ?? { position: null, retainedLogBytes: null, safeLogBytes: null }
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#attempt?.sampler.stop();
+    await this.#wal?.close();
+    this.#closed.abort(new WatcherError('source_unavailable', { message: 'The driver is closed' }));
+    await this.#attempt?.control.connection.close();
+  }
+
+  /** Looks at the catalog from time to time; what fails ends the stream. */
+  #follow(attempt: Attempt, wal: WalStream) {
+    const { prepared, control } = attempt;
+    const watch = new CatalogWatch({
+      options: this.#options,
+      control,
+      version: prepared.facts.version,
+      publication: prepared.identity.publication ?? 0,
+      tables: prepared.selection.tables,
+      warnings: warningsOf(prepared),
+      standing: prepared.standing,
+      onLook: () => {
+        relations.forget();
+        wal.wake();
+      },
+    });
+    const relations = new StreamRelations(watch, this.#options);
+    this.#watch = watch;
+    const interval = setInterval(() => {
+      watch.look().catch((error) => wal.fail(error));
+    }, this.#options.pollIntervalMs ?? pollIntervalMs);
+    return { watch, relations, interval };
+  }
+
+  #context({ control, prepared }: Attempt): DumpContext {
+    return {
+      options: this.#options,
+      target: this.#target,
+      control,
+      version: prepared.facts.version,
+      database: prepared.facts.database,
+    };
+  }
+
+  #require(): Attempt {
+    if (this.#attempt !== null) return this.#attempt;
+    throw new WatcherError('internal', { message: 'prepare comes first' });
+  }
+
+  #signal(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#closed.signal]);
+  }
+}
+
+function warningsOf({ warnings, selection }: Prepared) {
+  return [...warnings, ...selection.excluded.map(({ warning }) => warning)];
+}
+
+function toSourceTables(tables: readonly BoundTable[]) {
+  return tables.map(({ definition, bound }) => toSourceTable(definition, bound));
+}
+
+function startOf(from: ResumePoint) {
+  const { partial } = from;
+  return {
+    lsn: lsnOf(from.position),
+    partial: partial && { finalLsn: lsnOf(partial.commit), messages: partial.messages },
+  };
+}

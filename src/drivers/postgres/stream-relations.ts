@@ -1,0 +1,78 @@
+/** The tables as the log describes them, bound to the codecs of their columns. */
+import { WatcherError } from '../../errors.ts';
+import { textOid } from './catalog.ts';
+import type { CatalogWatch } from './catalog-watch.ts';
+import type { PostgresDriverOptions } from './options.ts';
+import type { RelationMessage } from './pgoutput.ts';
+import type { BoundRelation } from './relation.ts';
+import { bindDefinition, bindMessage } from './relation.ts';
+
+export class StreamRelations {
+  readonly #watch: CatalogWatch;
+  readonly #options: PostgresDriverOptions;
+  /** The server describes a table once in a session, and again only when it has changed. */
+  readonly #messages = new Map<number, RelationMessage>();
+  readonly #bound = new Map<number, BoundRelation | null>();
+
+  constructor(watch: CatalogWatch, options: PostgresDriverOptions) {
+    this.#watch = watch;
+    this.#options = options;
+  }
+
+  /** After the catalog was looked at: tables and types may be others. */
+  forget(): void {
+    this.#bound.clear();
+  }
+
+  /** Takes a Relation message; looks at the catalog when that knows the table otherwise, or not at all. */
+  async learn(message: RelationMessage): Promise<void> {
+    this.#messages.set(message.oid, message);
+    this.#bound.delete(message.oid);
+    const known = this.#watch.definition(message.oid) !== null;
+    if (!known && !this.#options.matches(message.schema, message.table)) return;
+    const unknown = message.columns
+      .map(({ typeOid }) => typeOid)
+      .filter((oid) => !this.#watch.types.has(oid));
+    if (unknown.length > 0) await this.#watch.loadTypes(unknown);
+    if (!known || !this.#isAsDefined(message.oid)) await this.#watch.look();
+  }
+
+  /** Null: not a table of the sync. */
+  lookup(oid: number): BoundRelation | null {
+    const cached = this.#bound.get(oid);
+    if (cached !== undefined) return cached;
+    const bound = this.#bind(oid);
+    this.#bound.set(oid, bound);
+    return bound;
+  }
+
+  name(oid: number): { readonly schema: string; readonly table: string } | null {
+    return this.#messages.get(oid) ?? null;
+  }
+
+  #isAsDefined(oid: number): boolean {
+    const definition = this.#watch.definition(oid);
+    if (definition === null) return false;
+    const defined = bindDefinition(definition, this.#watch.types, this.#options.numbers);
+    return this.#bind(oid)?.relation.signature === defined.relation.signature;
+  }
+
+  #bind(oid: number): BoundRelation | null {
+    const { types } = this.#watch;
+    const definition = this.#watch.definition(oid);
+    if (definition === null) return null;
+    const message = this.#messages.get(oid);
+    if (message === undefined) {
+      throw new WatcherError('unsupported_event', {
+        message: `The log holds a row of ${definition.schema}.${definition.name} before its description`,
+      });
+    }
+    // A type that is dropped by now belonged to a column that is dropped by now, or retyped: the table is dumped
+    // again after that, and this row is in the dump. Until then its text stands for it.
+    const columns = message.columns.map((column) =>
+      types.has(column.typeOid) ? column : { ...column, typeOid: textOid },
+    );
+    const excludes = this.#options.excludesColumn;
+    return bindMessage({ ...message, columns }, definition, excludes, types, this.#options.numbers);
+  }
+}
