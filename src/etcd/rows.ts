@@ -8,7 +8,8 @@ import { keyAfter, prefixEnd } from './state-keys.ts';
 
 /** A page costs etcd about the same whatever its size, because it counts all that follows: so few large ones. */
 const maxPageKeys = 10_000;
-const firstPageKeys = 1_000;
+/** The first one tells how large the values are. */
+const firstPageKeys = 200;
 const pageBytes = 16 * 1024 * 1024;
 const maxReadKeys = 128;
 /** A page may be long on the way. */

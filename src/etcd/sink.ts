@@ -68,14 +68,16 @@ class EtcdSink implements Sink {
   #revision: bigint | null = null;
   #mark: WriterMark = { id: '', batch: 0 };
   #tables: TableRecords = {};
-  #stateBytes = requestSpareBytes;
+  /** Of the checkpoint and the tables as JSON, as they were last seen. */
+  #checkpointBytes = 0;
+  #tablesBytes = 0;
   #requestBytes = 64 * 1024;
   #writing = false;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#keys = stateKeys(settings.statePrefix, settings.sync);
-    const stateBytes = () => this.#stateBytes;
+    const stateBytes = () => this.#checkpointBytes + this.#tablesBytes + requestSpareBytes;
     this.limits = {
       get maxOps() {
         return settings.limits.maxOps;
@@ -99,7 +101,8 @@ class EtcdSink implements Sink {
     this.#revision = checkpoint?.modRevision ?? 0n;
     // A new id each time: a batch of before, that lands late, must not look like one of now.
     this.#mark = { id: `${writerId}/${randomUUID()}`, batch: 0 };
-    this.#countState(checkpoint?.value ?? '', tables?.value ?? '');
+    this.#checkpointBytes = Buffer.byteLength(checkpoint?.value ?? '');
+    this.#tablesBytes = Buffer.byteLength(tables?.value ?? '');
     return {
       checkpoint: stored?.checkpoint ?? null,
       revision: this.#revision,
@@ -162,10 +165,13 @@ class EtcdSink implements Sink {
   #encode(batch: Batch, follows: bigint): Buffer {
     const { limits, leader } = this.#settings;
     const checkpoint = encodeCheckpoint(batch.checkpoint, this.#mark);
-    const tables = JSON.stringify(batch.tables ?? this.#tables);
-    this.#countState(checkpoint, tables);
     const state = [{ key: this.#keys.checkpoint, value: checkpoint }];
-    if (batch.tables !== null) state.push({ key: this.#keys.tables, value: tables });
+    this.#checkpointBytes = Buffer.byteLength(checkpoint);
+    if (batch.tables !== null) {
+      const tables = JSON.stringify(batch.tables);
+      state.push({ key: this.#keys.tables, value: tables });
+      this.#tablesBytes = Buffer.byteLength(tables);
+    }
     const compare: Compare[] = [{ key: this.#keys.checkpoint, target: 'mod', revision: follows }];
     if (leader !== null) {
       compare.push({ key: leader.key, target: 'create', revision: leader.createRevision });
@@ -250,11 +256,6 @@ class EtcdSink implements Sink {
     const operations = batch.ops.size + batch.clears.length + batch.sweeps.length;
     if (operations > 1 && limits.refused(requestBytes)) return etcdError(error);
     return rowTooLarge(batch, batch.tables ?? this.#tables, error);
-  }
-
-  #countState(checkpoint: string, tables: string): void {
-    const bytes = Buffer.byteLength(checkpoint) + Buffer.byteLength(tables);
-    this.#stateBytes = bytes + requestSpareBytes;
   }
 }
 
