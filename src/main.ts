@@ -27,7 +27,7 @@ export async function run({ configFile }: CommandOptions): Promise<number> {
     control: service.supervisor,
     logger,
     version: packageVersion(),
-    node: process.version,
+    node: process.versions.node,
   });
   try {
     await app.listen({ host: config.api.host, port: config.api.port });

@@ -90,13 +90,12 @@ async function run(exit: boolean): Promise<boolean> {
       dir,
       env: { DEMO_PASSWORD: decodeURIComponent(server.password) },
     });
+    // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
+    const bound = new AbortController();
+    if (exit) setTimeout(() => bound.abort(), boundedMs);
     introduce(watcher, etcd.address.endpoint);
     const writer = await startShopWriter(shopUrl.href);
-    await show(
-      watcher,
-      gateway,
-      exit ? AbortSignal.any([stopped, AbortSignal.timeout(boundedMs)]) : stopped,
-    );
+    await show(watcher, gateway, exit ? AbortSignal.any([stopped, bound.signal]) : stopped);
     await writer.stop();
     print('', `The writer stopped after ${writer.committed} transactions.`);
     const agree = await conclude(client, watcher, gateway);

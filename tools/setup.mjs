@@ -19,12 +19,14 @@ const tsc = ['tsc', 'node_modules/typescript/bin/tsc', '-p'];
 const tsx = (/** @type {string} */ file) => [file, '--import', 'tsx', file];
 const vitest = ['vitest', 'node_modules/vitest/vitest.mjs', 'run'];
 
+const build = [...tsc, 'tsconfig.json'];
+
 /** Each step: a name to report, then the arguments of `node`. The task's own arguments go to its last step. */
 const tasks = {
-  bench: [tsx('tools/bench/main.ts')],
-  build: [[...tsc, 'tsconfig.json']],
+  bench: [build, tsx('tools/bench/main.ts')],
+  build: [build],
   check: [biome, [...tsc, 'tsconfig.test.json']],
-  demo: [tsx('tools/demo.ts')],
+  demo: [build, tsx('tools/demo.ts')],
   openapi: [tsx('tools/openapi.ts')],
   test: [biome, [...tsc, 'tsconfig.test.json'], vitest],
   testenv: [tsx('tools/testenv/main.ts')],
@@ -147,7 +149,7 @@ function printTally(/** @type {number} */ failedChecks, /** @type {boolean} */ t
 async function test(/** @type {string[]} */ args) {
   let failedChecks = 0;
   if (args.length === 0) {
-    for (const [name, ...step] of tasks.check) {
+    for (const [name, ...step] of [...tasks.check, build]) {
       if ((await run(process.execPath, step)) === 0) continue;
       console.error(`${name}: failed`);
       failedChecks += 1;

@@ -112,11 +112,15 @@ export class Replicator {
     const { board, createDriver, log } = this.#options;
     while (!condition()) {
       const driver = createDriver();
-      const probed = driver.probe(AbortSignal.any([signal, AbortSignal.timeout(probeMs)]));
+      // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
+      const patience = new AbortController();
+      const timer = setTimeout(() => patience.abort(new Error('no answer in time')), probeMs);
+      const probed = driver.probe(AbortSignal.any([signal, patience.signal]));
       const status = await probed.catch((error: unknown) => {
         log.debug({ err: error }, 'the source cannot be asked how much log it retains');
         return null;
       });
+      clearTimeout(timer);
       board.probed(status);
       await driver.close();
       await this.#wakeup.sleep(probeMs, signal, condition);
