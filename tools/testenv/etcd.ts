@@ -57,6 +57,13 @@ export interface EtcdServer extends EtcdAddress, EtcdTarget, EtcdControl, AsyncD
   /** With `tls`. There are client certificates for the names `root` and `app`. */
   readonly certificates: CertificateFiles | undefined;
   readonly etcdctl: string | undefined;
+  /**
+   * The member that leads now. While it is gone the others elect another, and what was written in that time may time out, done
+   * or not.
+   *
+   * @param token of `root`, where authentication is on
+   */
+  leader(token?: string): Promise<EtcdMember>;
 }
 
 interface Plan {
@@ -148,8 +155,12 @@ class Member implements EtcdMember {
     return this.#running().pid;
   }
 
+  get running(): boolean {
+    return this.#process?.running ?? false;
+  }
+
   async start(): Promise<void> {
-    if (this.#process?.running) return;
+    if (this.running) return;
     await mkdir(this.dir, { recursive: true });
     const started = await startSupervised({
       name: 'etcd',
@@ -205,6 +216,16 @@ async function startMembers(plan: Plan): Promise<Member[]> {
   }
 }
 
+async function findLeader(plan: Plan, members: readonly Member[], token?: string) {
+  for (const member of members.filter(({ running }) => running)) {
+    const target = { ...targetOf(plan, member.endpoint), token };
+    const answer = await callEtcd(target, { path: '/v3/maintenance/status', body: {} });
+    const status = answer as { header: { member_id: string }; leader?: string };
+    if (status.leader === status.header.member_id) return member;
+  }
+  throw new Error('no running member of this etcd leads');
+}
+
 /**
  * Starts an etcd, downloading it if needed. It ends with its disposal, or with this process. Authentication is off; see
  * `enableEtcdAuth`.
@@ -230,6 +251,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> 
     get pid() {
       return first.pid;
     },
+    leader: (token) => findLeader(plan, members, token),
     stop: () => all((member) => member.stop()),
     start: () => all((member) => member.start()),
     kill: () => all((member) => member.kill()),
