@@ -112,7 +112,8 @@ export class SyncBoard {
     this.#revision = result.revision;
     this.#progressAt = this.#options.now();
     this.lastError = null;
-    if (batch.position !== null) this.#reach(batch.position);
+    const position = batch.position ?? firstPosition(this.#reached, batch.checkpoint);
+    if (position !== null) this.#reach(position);
   }
 
   failed(error: WatcherError, retryAt: Date | null): void {
@@ -182,4 +183,9 @@ export class SyncBoard {
     const since = Math.max(this.#progressAt.getTime(), behind.getTime());
     return this.#options.now().getTime() - since > stalledAfterMs;
   }
+}
+
+/** The end of the first dump is a position too. */
+function firstPosition(reached: Position | null, { position }: Checkpoint): Position | null {
+  return reached === null && position !== null ? positionFromJson(position) : null;
 }
