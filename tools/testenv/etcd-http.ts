@@ -70,11 +70,22 @@ export async function openCall(target: EtcdTarget, call: EtcdRequest): Promise<I
   return response;
 }
 
-/** One call; gives up after 30 s. */
-export async function callEtcd(target: EtcdTarget, call: EtcdRequest): Promise<unknown> {
-  const limit = AbortSignal.timeout(30_000);
-  const signal = call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]);
-  return JSON.parse(await text(await openCall(target, { ...call, signal })));
+/** One call; gives up after `timeoutMs`. */
+export async function callEtcd(
+  target: EtcdTarget,
+  call: Omit<EtcdRequest, 'signal'>,
+  timeoutMs = 30_000,
+): Promise<unknown> {
+  const giveUp = new AbortController();
+  const timer = setTimeout(
+    () => giveUp.abort(new Error(`no answer in ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return JSON.parse(await text(await openCall(target, { ...call, signal: giveUp.signal })));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A key or value in the form of the JSON gateway. */

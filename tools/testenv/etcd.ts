@@ -114,8 +114,7 @@ function targetOf(plan: Plan, endpoint: string): EtcdTarget {
 
 /** Whether a member answers; a member does so only once it has joined a majority. */
 async function answers(plan: Plan, endpoint: string): Promise<boolean> {
-  const signal = AbortSignal.timeout(1_000);
-  return callEtcd(targetOf(plan, endpoint), { path: '/health', signal }).then(
+  return callEtcd(targetOf(plan, endpoint), { path: '/health' }, 1_000).then(
     (health) => (health as { health: string }).health === 'true',
     () => false,
   );
