@@ -3,12 +3,12 @@
  */
 import { BaseValues, type TableChange } from './base-values.ts';
 import type { RowChange } from './change-mapper.ts';
-import { keyOps, mapRow } from './change-mapper.ts';
+import { keyOps, type MappedRow, mapRow } from './change-mapper.ts';
 import { DeferredKeys } from './deferred-keys.ts';
 import { prefixEnd } from './key-template.ts';
 import type { Overlay } from './overlay.ts';
 import { isFull } from './row-mapper.ts';
-import type { Section, Tally } from './section.ts';
+import type { Tally } from './section.ts';
 import type { Clear, KeyOp, Sink } from './sink.ts';
 import type { TableState } from './tables.ts';
 import type { TransactionOps } from './transaction-ops.ts';
@@ -25,6 +25,11 @@ const tallyOf = {
 export interface ApplierOptions {
   readonly sink: Pick<Sink, 'read' | 'count' | 'list' | 'limits'>;
   readonly overlay: Overlay;
+  /**
+   * A change of the table cannot be applied: it must be dumped again. Called before anything after that change can
+   * become durable; further changes of the table in this transaction are left out.
+   */
+  readonly dumpAgain: (table: TableState) => void;
   readonly signal: AbortSignal;
 }
 
@@ -32,92 +37,114 @@ export class ChangeApplier {
   readonly #ops: TransactionOps;
   readonly #options: ApplierOptions;
   readonly #deferred = new Map<TableState, DeferredKeys>();
+  readonly #givenUp = new Set<TableState>();
 
   constructor(ops: TransactionOps, options: ApplierOptions) {
     this.#ops = ops;
     this.#options = options;
   }
 
-  /**
-   * @returns tables of which a change could not be applied, because the values that it omits are nowhere to be
-   * found: they must be dumped again. Their further changes in `changes` are left out.
-   */
-  async apply(changes: readonly TableChange[]): Promise<Set<TableState>> {
+  async apply(changes: readonly TableChange[]): Promise<void> {
     const { overlay, sink, signal } = this.#options;
     const bases = await BaseValues.gather(changes, overlay, sink.read.bind(sink), signal);
-    const lost = new Set<TableState>();
     for (const { table, change } of changes) {
-      if (lost.has(table)) continue;
+      if (this.#givenUp.has(table)) continue;
       if (change.op === 'truncate') {
         await this.#truncate(table, change.messagesBefore);
         bases.clear(table.mapper.prefix);
-      } else if (!this.#applyRow(table, change, bases)) {
-        lost.add(table);
+      } else {
+        this.#applyRow(table, change, bases);
       }
     }
-    return lost;
   }
 
-  /**
-   * The end of the transaction (`messages`: all of them), or of a part of one that is already large.
-   * @returns tables that must be dumped again.
-   */
-  settle(messages: number): Set<TableState> {
-    const damaged = new Set<TableState>();
+  /** The end of the transaction. */
+  settle(): void {
     for (const [table, keys] of this.#deferred) {
       const { prefix } = table.mapper;
-      for (const outcome of keys.settle()) this.#place(table, [{ ...outcome, prefix }], messages);
-      if (keys.damaged) damaged.add(table);
+      const ops = [...keys.outcomes()].map((outcome) => ({ ...outcome, prefix }));
+      if (this.#isSource && !this.#ops.section.tryAdd(ops, this.#options.sink.limits)) {
+        this.#giveUp(table);
+        continue;
+      }
+      if (this.#isSource) this.#record(table, ops);
+      else for (const op of ops) this.#place(table, [op], 0);
     }
-    return damaged;
   }
 
-  #applyRow(table: TableState, change: RowChange, bases: BaseValues): boolean {
+  /** Held changes that follow a dump may be split anywhere: until all are durable, a restart dumps again. */
+  get #isSource(): boolean {
+    return this.#ops.commit !== null;
+  }
+
+  #giveUp(table: TableState): void {
+    this.#deferred.delete(table);
+    this.#givenUp.add(table);
+    this.#options.dumpAgain(table);
+  }
+
+  #applyRow(table: TableState, change: RowChange, bases: BaseValues): void {
     const mapped = mapRow(table.mapper, change, bases);
-    if (mapped === null) return false;
+    if (mapped === null) {
+      this.#giveUp(table);
+      return;
+    }
     this.#ops.section.tally[tallyOf[change.op]] += 1;
     if (change.relation.keyDeferrable) {
       this.#defer(table, change, mapped);
-      return true;
+      return;
     }
     const ops = keyOps(mapped, table.mapper.prefix);
     this.#place(table, ops, change.messagesBefore);
     for (const op of ops) bases.record(op);
-    return true;
   }
 
-  #defer(
-    table: TableState,
-    change: RowChange,
-    mapped: NonNullable<ReturnType<typeof mapRow>>,
-  ): void {
+  #defer(table: TableState, change: RowChange, mapped: MappedRow): void {
     let keys = this.#deferred.get(table);
     if (keys === undefined) {
       keys = new DeferredKeys();
       this.#deferred.set(table, keys);
     }
     const old = change.op === 'insert' ? null : change.old;
+    const knowsRow = change.op === 'insert' || (old !== null && isFull(old));
     if (mapped.oldKey !== null && old !== null && isFull(old)) {
       keys.leave(mapped.oldKey, table.mapper.valueOf(old));
     }
     if (mapped.newKey !== null && mapped.value !== null) keys.arrive(mapped.newKey, mapped.value);
+    const { maxOps, maxBytes } = this.#options.sink.limits;
+    if (!knowsRow || keys.size > maxOps || keys.bytes > maxBytes) this.#giveUp(table);
   }
 
   #place(table: TableState, ops: readonly KeyOp[], messagesBefore: number): void {
-    const section = this.#ops.add(ops, messagesBefore);
-    if (table.source.relation.mayOmit) this.#record(ops, section);
+    const before = this.#ops.section;
+    if (this.#ops.add(ops, messagesBefore) !== before) this.#wasCut();
+    this.#record(table, ops);
   }
 
-  #record(ops: readonly KeyOp[], section: Section): void {
-    for (const op of ops) this.#options.overlay.record(op, section);
+  /**
+   * What comes before a cut becomes durable, and is not read again after a crash; but what deferrable keys come to is
+   * known only at the commit. Such tables are dumped again: a snapshot of now has the transaction.
+   */
+  #wasCut(): void {
+    if (!this.#isSource) return;
+    for (const table of [...this.#deferred.keys()]) this.#giveUp(table);
+  }
+
+  #record(table: TableState, ops: readonly KeyOp[]): void {
+    if (!table.source.relation.mayOmit) return;
+    for (const op of ops) this.#options.overlay.record(op, this.#ops.section);
   }
 
   async #truncate(table: TableState, messagesBefore: number): Promise<void> {
     const { prefix } = table.mapper;
     const pieces = await this.#pieces(prefix);
-    this.#deferred.get(table)?.clear();
-    if (pieces.length === 1) this.#ops.clear(prefix);
-    else this.#ops.clearInPieces(pieces, prefix, messagesBefore);
+    this.#deferred.delete(table);
+    if (pieces.length === 1) {
+      this.#ops.clear(prefix);
+    } else {
+      this.#ops.clearInPieces(pieces, prefix, messagesBefore);
+      this.#wasCut();
+    }
     this.#options.overlay.clear(prefix, this.#ops.section);
   }
 

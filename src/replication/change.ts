@@ -73,10 +73,9 @@ export interface TransactionPart {
   readonly type: 'transaction';
   /** Identity for a snapshot mark: PostgreSQL's 32-bit xid in decimal. */
   readonly xid: string;
-  /**
-   * In the last part: where the commit ends, the position once the part is durable. In the parts before it: what
-   * identifies the commit (PostgreSQL announces its end only at the end: Begin's final LSN), the same in each.
-   */
+  /** What identifies the commit, the same in each part (PostgreSQL: Begin's final LSN); see `ResumePoint.partial`. */
+  readonly commit: Position;
+  /** In the last part: where the commit ends, the position once the part is durable. Before it: as `commit`. */
   readonly position: Position;
   readonly committedAt: Date;
   readonly first: boolean;

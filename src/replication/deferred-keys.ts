@@ -8,67 +8,65 @@
  *   1. an image arrived and was not taken away again  → put it (the resident has left, or the commit had failed)
  *   2. none is left, and the resident has left        → delete the key
  *   3. none is left, and the resident never left      → nothing: the key is as it was
- * When a transaction has to be split, arrived images are written early (case 1). If such an image leaves again and
- * the resident never left, the resident's value was overwritten and is not in the log: the table is dumped again.
+ * What a key comes to is known only at the commit, so the slots of a transaction wait in memory until then; of one
+ * that has to be split, the table is dumped again instead (`ChangeApplier`).
  */
+import { opOverheadBytes } from './sink.ts';
+
 interface Slot {
   resident: boolean;
   arrived: string[];
-  written: boolean;
 }
 
-export type SlotOutcome =
+export type KeyOutcome =
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
   | { readonly kind: 'delete'; readonly key: string };
 
 export class DeferredKeys {
   readonly #slots = new Map<string, Slot>();
-  #dirty = new Set<string>();
-  /** True when a resident row was overwritten early and turned out to stay: dump the table again. */
-  damaged = false;
+  #bytes = 0;
+
+  /** At most so many operations come out. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** At most so many bytes, as a section counts them. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   arrive(key: string, value: string): void {
     this.#slot(key).arrived.push(value);
+    this.#bytes += Buffer.byteLength(value);
   }
 
   leave(key: string, oldValue: string): void {
     const slot = this.#slot(key);
     const index = slot.arrived.lastIndexOf(oldValue);
-    if (index >= 0) slot.arrived.splice(index, 1);
-    else slot.resident = false;
+    if (index < 0) {
+      slot.resident = false;
+      return;
+    }
+    slot.arrived.splice(index, 1);
+    this.#bytes -= Buffer.byteLength(oldValue);
   }
 
-  /** TRUNCATE: whatever held the keys is gone. */
-  clear(): void {
-    this.#slots.clear();
-    this.#dirty.clear();
-  }
-
-  /** What the slots that changed since the last call come to: at the commit, or where the transaction is split. */
-  *settle(): Generator<SlotOutcome> {
-    const changed = this.#dirty;
-    this.#dirty = new Set();
-    for (const key of changed) {
-      const slot = this.#slots.get(key);
-      if (slot === undefined) continue;
-      const value = slot.arrived.at(-1);
-      if (value !== undefined) {
-        slot.written = true;
-        yield { kind: 'put', key, value };
-      } else if (!slot.resident) {
-        yield { kind: 'delete', key };
-      } else if (slot.written) {
-        this.damaged = true;
-      }
+  /** What the keys come to at the commit. */
+  *outcomes(): Generator<KeyOutcome> {
+    for (const [key, { resident, arrived }] of this.#slots) {
+      const value = arrived.at(-1);
+      if (value !== undefined) yield { kind: 'put', key, value };
+      else if (!resident) yield { kind: 'delete', key };
     }
   }
 
   #slot(key: string): Slot {
-    this.#dirty.add(key);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { resident: true, arrived: [], written: false };
+      slot = { resident: true, arrived: [] };
       this.#slots.set(key, slot);
+      this.#bytes += opOverheadBytes + Buffer.byteLength(key);
     }
     return slot;
   }

@@ -193,7 +193,7 @@ export class Redumps {
       (state) => !this.#wanted.has(state.id) && tables.get(state.id) === state,
     );
     const ops = new TransactionOps({
-      position: null,
+      commit: null,
       committedAt: new Date(0),
       messages: 0,
       limits: sink.limits,
@@ -202,10 +202,13 @@ export class Redumps {
       },
     });
     const lost = new Set<TableState>();
+    const dumpAgain = (table: TableState): unknown => lost.add(table);
     for (const { changes } of released.flatMap((state) => this.#held.take(state.id, contained))) {
-      const applier = new ChangeApplier(ops, { sink, overlay, signal });
-      for (const table of await applier.apply(changes)) lost.add(table);
-      for (const table of applier.settle(0)) lost.add(table);
+      // Changed once more after the snapshot: the rows are not written as the log describes them by now.
+      for (const { table, change } of changes) if (!isAlike(table, change)) lost.add(table);
+      const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, signal });
+      await applier.apply(changes.filter(({ table }) => !lost.has(table)));
+      applier.settle();
     }
     for (const state of released) {
       state.held = false;
@@ -249,6 +252,10 @@ export class Redumps {
       });
     });
   }
+}
+
+function isAlike({ source }: TableState, { relation }: TableChange['change']): boolean {
+  return relation.signature === source.relation.signature;
 }
 
 function has(driver: Driver, mark: SnapshotMark): (part: TransactionPart) => boolean {

@@ -42,7 +42,6 @@ interface OpenTransaction {
   readonly applier: ChangeApplier;
   /** Began before the last restart: what its first part did to deferrable keys is not known here. */
   readonly resumed: boolean;
-  messages: number;
 }
 
 export class StreamReader {
@@ -88,17 +87,15 @@ export class StreamReader {
   }
 
   async #part(part: TransactionPart): Promise<void> {
-    const { writer, redumps } = this.#options;
+    const { writer } = this.#options;
     const open = this.#open ?? this.#begin(part);
     const applied = this.#sort(part, open);
-    for (const table of await open.applier.apply(applied)) redumps.want(table.id, table.name);
-    open.messages = part.messages;
+    await open.applier.apply(applied);
     if (!part.last) {
-      if (open.ops.sections.length > 1) this.#settle(open);
       writer.grown(open.ops);
       return;
     }
-    this.#settle(open);
+    open.applier.settle();
     this.#seal(part, open);
   }
 
@@ -106,19 +103,14 @@ export class StreamReader {
     const { sink, overlay, signal, writer, redumps } = this.#options;
     const messages = this.#resumedMessages;
     this.#resumedMessages = 0;
-    const { position, committedAt } = part;
-    const ops = new TransactionOps({ position, committedAt, messages, limits: sink.limits });
-    const applier = new ChangeApplier(ops, { sink, overlay, signal });
-    this.#open = { ops, applier, messages, resumed: messages > 0 };
+    const { commit, committedAt } = part;
+    const ops = new TransactionOps({ commit, committedAt, messages, limits: sink.limits });
+    const dumpAgain = (table: TableState): void => redumps.want(table.id, table.name);
+    const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, signal });
+    this.#open = { ops, applier, resumed: messages > 0 };
     redumps.transactionOpen = true;
     if (!part.last || messages > 0) writer.push(ops);
     return this.#open;
-  }
-
-  #settle(open: OpenTransaction): void {
-    for (const table of open.applier.settle(open.messages)) {
-      this.#options.redumps.want(table.id, table.name);
-    }
   }
 
   #seal(part: TransactionPart, open: OpenTransaction): void {

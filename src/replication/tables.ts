@@ -64,7 +64,7 @@ export class Tables {
     for (const source of sources) this.put(source, records[source.relation.tableId] ?? null);
     for (const [id, record] of Object.entries(records)) {
       if (!this.#states.has(id)) {
-        this.#leaving.set(id, record);
+        this.#leaving.set(id, pending(record));
         this.#dirty = true;
       }
     }
@@ -129,7 +129,7 @@ export class Tables {
   leave(tableId: string): void {
     const state = this.#states.get(tableId);
     if (state === undefined) return;
-    this.#leaving.set(tableId, recordOf(state));
+    this.#leaving.set(tableId, pending(recordOf(state)));
     this.#states.delete(tableId);
     this.#dirty = true;
   }
@@ -157,6 +157,11 @@ export class Tables {
     for (const state of this.#states.values()) records[state.id] = recordOf(state);
     return records;
   }
+}
+
+/** Its changes are not written any more: should the table come back before its keys are gone, it must be dumped. */
+function pending(record: TableRecord): TableRecord {
+  return { ...record, state: 'pending', mark: null };
 }
 
 function recordOf(state: TableState): TableRecord {

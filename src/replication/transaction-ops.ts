@@ -14,8 +14,8 @@ export interface PlacedSection {
 }
 
 export interface TransactionOpsOptions {
-  /** null: not a source transaction; the position stays where it is. */
-  readonly position: Position | null;
+  /** What identifies the commit; null: not a source transaction, the position stays where it is. */
+  readonly commit: Position | null;
   readonly committedAt: Date;
   /** Row messages that are done already (a transaction that is resumed half-way). */
   readonly messages: number;
@@ -26,8 +26,9 @@ export interface TransactionOpsOptions {
 
 export class TransactionOps {
   readonly sections: PlacedSection[];
-  /** The commit's identity while open, the commit's end once sealed. */
-  position: Position | null;
+  readonly commit: Position | null;
+  /** Where the commit ends, once sealed. */
+  position: Position | null = null;
   readonly committedAt: Date;
   readonly onTake: (() => void) | null;
   sealed = false;
@@ -36,7 +37,7 @@ export class TransactionOps {
   readonly #limits: SinkLimits;
 
   constructor(options: TransactionOpsOptions) {
-    this.position = options.position;
+    this.commit = options.commit;
     this.committedAt = options.committedAt;
     this.onTake = options.onTake ?? null;
     this.#limits = options.limits;
@@ -82,7 +83,6 @@ export class TransactionOps {
   ): void {
     for (const range of ranges) this.cut(before).section.clearRange(range, prefix);
     this.#last().section.tally.truncates += 1;
-    this.cut(before);
   }
 
   seal(position: Position | null, messages: number): void {

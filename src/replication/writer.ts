@@ -270,9 +270,9 @@ export class Writer {
     const { section, messages } = head.sections.shift() as TransactionOps['sections'][number];
     this.#account(head);
     const partial =
-      head.position === null
+      head.commit === null
         ? this.#checkpoint.partial
-        : { commit: positionToJson(head.position), changes: messages };
+        : { commit: positionToJson(head.commit), changes: messages };
     return {
       batch: this.#batch(section, [], { ...this.#checkpoint, partial }),
       sections: [section],

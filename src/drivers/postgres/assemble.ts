@@ -142,7 +142,7 @@ export class Assembler {
     if (open.parts === 0 && open.changes.length === 0 && open.skip === 0) {
       return this.#partialSeen ? this.#heartbeat(this.#position) : null;
     }
-    return part(open, commit.endLsn, true);
+    return part(open, commit.endLsn);
   }
 
   #row(message: RowMessage): StreamMessage | null {
@@ -156,7 +156,7 @@ export class Assembler {
     const changes = this.#changes(message, open.messages);
     // Before the change that does not fit, not after the one that fills it: the last part is never empty.
     const full = open.changes.length >= partChanges || open.size >= partSize;
-    const finished = full && changes.length > 0 ? part(open, open.begin.finalLsn, false) : null;
+    const finished = full && changes.length > 0 ? part(open, null) : null;
     if (finished !== null) {
       open.parts += 1;
       open.changes = [];
@@ -182,14 +182,16 @@ export class Assembler {
   }
 }
 
-function part(open: OpenTransaction, lsn: bigint, last: boolean): TransactionPart {
+/** @param endLsn Where the commit ends, in the last part; null before it. */
+function part(open: OpenTransaction, endLsn: bigint | null): TransactionPart {
   return {
     type: 'transaction',
     xid: String(open.begin.xid),
-    position: { kind: 'postgres', lsn },
+    commit: { kind: 'postgres', lsn: open.begin.finalLsn },
+    position: { kind: 'postgres', lsn: endLsn ?? open.begin.finalLsn },
     committedAt: open.begin.commitTime,
     first: open.parts === 0 && open.skip === 0,
-    last,
+    last: endLsn !== null,
     changes: open.changes,
     messages: open.messages,
   };
