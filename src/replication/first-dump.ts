@@ -30,7 +30,8 @@ export async function firstDump(options: FirstDumpOptions): Promise<ResumePoint>
   const { driver, writer, tables, progress, events, preparation, signal } = options;
   const { continuity } = preparation;
   const cause = continuity.kind === 'dump' ? continuity.cause : null;
-  if (!options.mayDump && cause !== null) throw forbidden(cause);
+  const streamed = options.state.checkpoint?.phase === 'stream';
+  if (!options.mayDump && (cause !== null || streamed)) throw forbidden(cause);
   if (options.state.checkpoint === null && !options.adopt) await requireEmpty(options);
   events.dumping(cause);
   progress.begin(

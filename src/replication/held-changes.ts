@@ -5,6 +5,7 @@
  */
 import type { TableChange } from './base-values.ts';
 import type { TransactionPart } from './change.ts';
+import type { TableState } from './tables.ts';
 
 export const maxHeldBytes = 32 * 1024 * 1024;
 /** What one held change costs beside its values: objects and arrays. */
@@ -25,29 +26,40 @@ interface HeldTable {
 export class HeldChanges {
   readonly #tables = new Map<string, HeldTable>();
   readonly #maxBytes: number;
+  #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** @returns false when the table's changes have just outgrown the memory for them. */
-  add(part: TransactionPart, placed: TableChange): boolean {
+  /** @returns the table that has just lost its changes, because all together have outgrown the memory for them. */
+  add(part: TransactionPart, placed: TableChange): TableState | null {
     const held = this.#table(placed.table.id);
     if (held.dropped.size > 0) {
       held.dropped.set(part.xid, withoutChanges(part));
-      return true;
+      return null;
     }
     const last = held.transactions.at(-1);
     if (last?.part.xid === part.xid) last.changes.push(placed);
     else held.transactions.push({ part: withoutChanges(part), changes: [placed] });
-    held.bytes += sizeOf(placed);
-    if (held.bytes <= this.#maxBytes) return true;
-    for (const transaction of held.transactions) {
-      held.dropped.set(transaction.part.xid, transaction.part);
+    const sizeBytes = sizeOf(placed);
+    held.bytes += sizeBytes;
+    this.#bytes += sizeBytes;
+    return this.#bytes <= this.#maxBytes ? null : this.#dropLargest();
+  }
+
+  #dropLargest(): TableState | null {
+    let largest: HeldTable | null = null;
+    for (const held of this.#tables.values()) {
+      if (largest === null || held.bytes > largest.bytes) largest = held;
     }
-    held.transactions = [];
-    held.bytes = 0;
-    return false;
+    const table = largest?.transactions[0]?.changes[0]?.table;
+    if (largest === null || table === undefined) return null;
+    for (const { part } of largest.transactions) largest.dropped.set(part.xid, part);
+    this.#bytes -= largest.bytes;
+    largest.transactions = [];
+    largest.bytes = 0;
+    return table;
   }
 
   /** True when a table lost its changes: the stream should wait until it has been dumped once more. */
@@ -77,6 +89,7 @@ export class HeldChanges {
   take(tableId: string, has: (part: TransactionPart) => boolean): HeldTransaction[] {
     const held = this.#tables.get(tableId);
     this.#tables.delete(tableId);
+    this.#bytes -= held?.bytes ?? 0;
     return (held?.transactions ?? []).filter(({ part }) => !has(part));
   }
 
@@ -96,11 +109,11 @@ function withoutChanges(part: TransactionPart): TransactionPart {
 }
 
 function sizeOf({ change }: TableChange): number {
+  const rows = [
+    change.op === 'insert' || change.op === 'update' ? change.row : null,
+    change.op === 'update' || change.op === 'delete' ? change.old : null,
+  ];
   let characters = 0;
-  if (change.op === 'insert' || change.op === 'update') {
-    for (const fragment of change.row) characters += fragment?.length ?? 0;
-  }
-  if (change.op === 'delete')
-    for (const fragment of change.old) characters += fragment?.length ?? 0;
+  for (const row of rows) for (const fragment of row ?? []) characters += fragment?.length ?? 0;
   return changeOverheadBytes + 2 * characters;
 }

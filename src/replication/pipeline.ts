@@ -88,13 +88,12 @@ export async function runPipeline(options: PipelineOptions): Promise<never> {
     signal,
     now: options.monotonicMs,
   });
+  const parts = new Parts(signal, writer);
+  const attempt = { ...options, signal: parts.signal, writer, tables };
   try {
     let from = resume;
     if (preparation.continuity.kind === 'dump') {
-      from = await Promise.race([
-        firstDump({ ...options, writer, tables, state, preparation }),
-        writer.failed,
-      ]);
+      from = await parts.first([firstDump({ ...attempt, state, preparation })]);
       events.dumped();
     } else {
       for (const table of tables.all()) {
@@ -103,13 +102,40 @@ export async function runPipeline(options: PipelineOptions): Promise<never> {
       }
     }
     if (from === null) throw new WatcherError('internal', { message: 'nothing to resume from' });
-    return await stream({ ...options, writer, tables, overlay, from });
+    return await stream({ ...attempt, parts, overlay, from });
   } finally {
-    writer.dispose();
+    await parts.end();
+  }
+}
+
+/** What runs side by side in an attempt: one that fails ends the others, and nothing of them outlives the attempt. */
+class Parts {
+  readonly signal: AbortSignal;
+  readonly #ended = new AbortController();
+  readonly #writer: Writer;
+  readonly #running: Promise<unknown>[] = [];
+
+  constructor(signal: AbortSignal, writer: Writer) {
+    this.signal = AbortSignal.any([signal, this.#ended.signal]);
+    this.#writer = writer;
+  }
+
+  first<T>(parts: readonly Promise<T>[]): Promise<T> {
+    this.#running.push(...parts);
+    return Promise.race([...parts, this.#writer.failed]);
+  }
+
+  async end(): Promise<void> {
+    const message = 'another part of the attempt has failed';
+    this.#ended.abort(new WatcherError('internal', { message }));
+    this.#writer.dispose();
+    await Promise.allSettled(this.#running);
+    await this.#writer.ended();
   }
 }
 
 interface StreamOptions extends PipelineOptions {
+  readonly parts: Parts;
   readonly writer: Writer;
   readonly tables: Tables;
   readonly overlay: Overlay;
@@ -117,9 +143,7 @@ interface StreamOptions extends PipelineOptions {
 }
 
 async function stream(options: StreamOptions): Promise<never> {
-  const { driver, sink, writer, tables, overlay, from, progress, events } = options;
-  const ended = new AbortController();
-  const signal = AbortSignal.any([options.signal, ended.signal]);
+  const { driver, sink, writer, tables, overlay, from, progress, events, signal } = options;
   const turn = new Mutex();
   const redumps = new Redumps({
     driver,
@@ -151,21 +175,13 @@ async function stream(options: StreamOptions): Promise<never> {
   events.streaming({
     oldestPending: () => writer.oldestPending,
     redump(names) {
-      for (const table of tables.all()) {
-        if (names === null || names.includes(table.name)) redumps.want(table.id, table.name);
-      }
+      const asked = tables.all().filter(({ name }) => names === null || names.includes(name));
+      for (const table of asked) redumps.want(table.id, table.name);
+      if (redumps.idle) events.dumped();
     },
   });
-  const parts = [reader.run(driver.stream(from, signal)), redumps.run()];
-  try {
-    await Promise.race([...parts, writer.failed]);
-    throw new WatcherError('internal', { message: 'the stream ended without an error' });
-  } finally {
-    ended.abort(
-      new WatcherError('internal', { message: 'another part of the attempt has failed' }),
-    );
-    await Promise.allSettled(parts);
-  }
+  await options.parts.first([reader.run(driver.stream(from, signal)), redumps.run()]);
+  throw new WatcherError('internal', { message: 'the stream ended without an error' });
 }
 
 function resumePoint(checkpoint: Checkpoint | null): ResumePoint | null {

@@ -72,10 +72,10 @@ export class Redumps {
   }
 
   /** The table left the sync: its changes are ignored, its keys deleted. */
-  drop(tableId: string): void {
+  drop(tableId: string, name = this.#wanted.get(tableId)): void {
     const { tables, progress } = this.#options;
-    const state = tables.get(tableId);
-    if (state !== undefined) progress.forget(state.name);
+    const known = tables.get(tableId)?.name ?? name;
+    if (known !== undefined) progress.forget(known);
     tables.leave(tableId);
     this.#wanted.delete(tableId);
     this.#gone.add(tableId);
@@ -88,8 +88,8 @@ export class Redumps {
   }
 
   hold(part: TransactionPart, placed: TableChange): void {
-    if (this.#held.add(part, placed)) return;
-    this.want(placed.table.id, placed.table.name);
+    const lost = this.#held.add(part, placed);
+    if (lost !== null) this.want(lost.id, lost.name);
   }
 
   /** A change of a table that nobody has reported yet. */
@@ -133,7 +133,8 @@ export class Redumps {
 
   async #round(): Promise<void> {
     const { driver, signal, tables } = this.#options;
-    const ids = [...this.#wanted.keys()];
+    const asked = new Map(this.#wanted);
+    const ids = [...asked.keys()];
     this.#wanted.clear();
     await this.#boundary(async () => undefined);
     await this.#options.writer.flushed();
@@ -144,7 +145,7 @@ export class Redumps {
     }
     if (ids.length === 0) return;
     const redump = await driver.redump(ids, signal);
-    const states = this.#adopt(ids, redump);
+    const states = this.#adopt(asked, redump);
     const complete = states.filter((state) =>
       this.#held.forgive(state.id, has(driver, redump.mark)),
     );
@@ -165,10 +166,10 @@ export class Redumps {
   }
 
   /** The tables as the snapshot has them. What was asked for and is not there has left the sync. */
-  #adopt(ids: readonly string[], redump: Redump): TableState[] {
+  #adopt(asked: ReadonlyMap<string, string>, redump: Redump): TableState[] {
     const { tables } = this.#options;
     const found = new Map(redump.tables.map((source) => [source.relation.tableId, source]));
-    for (const id of ids) if (!found.has(id)) this.drop(id);
+    for (const [id, name] of asked) if (!found.has(id)) this.drop(id, name);
     return [...found.values()].map((source) =>
       this.#adoptTable(tables.get(source.relation.tableId), source),
     );

@@ -55,6 +55,10 @@ interface Taken {
   readonly sections: readonly Section[];
   readonly position: Position | null;
   readonly transactions: number;
+  /** How many of what was pushed end with it. */
+  readonly ends: number;
+  /** Commit time of the oldest source transaction in it. */
+  readonly oldest: Date | null;
   readonly tally: Tally;
   readonly puts: number;
   readonly done: (result: WriteResult) => void;
@@ -66,7 +70,16 @@ interface Queued extends UpkeepUnit {
   readonly reject: (reason: unknown) => void;
 }
 
-const nobodyWaits = { done: () => undefined, failed: () => undefined };
+const nothing = {
+  sections: [],
+  position: null,
+  transactions: 0,
+  ends: 0,
+  oldest: null,
+  puts: 0,
+  done: () => undefined,
+  failed: () => undefined,
+};
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -74,15 +87,16 @@ export class Writer {
   readonly #upkeep: Queued[] = [];
   #checkpoint: Checkpoint;
   #heartbeat: Position | null = null;
-  #lastWriteAt: number;
+  #lastMoveAt: number;
   #upkeepTurn = true;
-  #inFlight = false;
+  #inFlight: Taken | null = null;
+  #writing: Promise<void> = Promise.resolve();
   #bytes = 0;
   #failure: { readonly reason: unknown } | null = null;
   /** Called whenever something changed that a waiter may wait for. */
   #waiters: (() => void)[] = [];
   #pushed = 0;
-  #taken = 0;
+  #ended = 0;
   readonly #failed: Promise<never>;
   #fail: (reason: unknown) => void = () => undefined;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -90,7 +104,7 @@ export class Writer {
   constructor(options: WriterOptions) {
     this.#options = options;
     this.#checkpoint = options.checkpoint;
-    this.#lastWriteAt = options.now();
+    this.#lastMoveAt = options.now();
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -110,12 +124,13 @@ export class Writer {
 
   /** Commit time of the oldest transaction that is not durable yet. */
   get oldestPending(): Date | null {
-    return this.#transactions[0]?.committedAt ?? null;
+    const waiting = this.#transactions.find(({ commit }) => commit !== null);
+    return this.#inFlight?.oldest ?? waiting?.committedAt ?? null;
   }
 
   /** True when no transaction waits and nothing is being written. */
   get streamIdle(): boolean {
-    return this.#transactions.length === 0 && !this.#inFlight;
+    return this.#transactions.length === 0 && this.#inFlight === null;
   }
 
   /** An open transaction may be pushed: its sections are taken as it grows. Call `grown` after each growth. */
@@ -158,18 +173,27 @@ export class Writer {
   async room(): Promise<void> {
     const limit = 4 * this.#options.sink.limits.maxBytes;
     const ops = 4 * this.#options.sink.limits.maxOps;
-    await this.#until(() => this.#bytes < limit && this.#transactions.length < ops);
+    // Nothing in flight means that nothing of what waits can be written yet: more must be read first.
+    await this.#until(
+      () => this.#inFlight === null || (this.#bytes < limit && this.#transactions.length < ops),
+    );
   }
 
   /** Resolves when every transaction pushed so far is durable; none of them may be open. */
   async flushed(): Promise<void> {
     const through = this.#pushed;
-    await this.#until(() => this.#taken >= through && !this.#inFlight);
+    await this.#until(() => this.#ended >= through);
   }
 
+  /** Writes no more. What is in flight goes on; see `ended`. */
   dispose(): void {
     this.#options.signal.removeEventListener('abort', this.#abort);
     this.#stop(new Error('the attempt has ended'));
+  }
+
+  /** Resolves when nothing is in flight any more: the next attempt must not meet a write of this one. */
+  async ended(): Promise<void> {
+    await this.#writing;
   }
 
   #abort = (): void => this.#stop(this.#options.signal.reason);
@@ -199,11 +223,11 @@ export class Writer {
   }
 
   #kick(): void {
-    if (this.#inFlight || this.#failure !== null) return;
+    if (this.#inFlight !== null || this.#failure !== null) return;
     const taken = this.#take();
     if (taken === null) return;
-    this.#inFlight = true;
-    void this.#write(taken);
+    this.#inFlight = taken;
+    this.#writing = this.#write(taken);
   }
 
   async #write(taken: Taken): Promise<void> {
@@ -212,9 +236,11 @@ export class Writer {
     try {
       const result = await sink.write(taken.batch, signal);
       this.#checkpoint = taken.batch.checkpoint;
-      this.#lastWriteAt = now();
-      this.#inFlight = false;
-      const seconds = (this.#lastWriteAt - startedAt) / 1000;
+      this.#inFlight = null;
+      this.#ended += taken.ends;
+      const endedAt = now();
+      if (taken.position !== null) this.#lastMoveAt = endedAt;
+      const seconds = (endedAt - startedAt) / 1000;
       const { position, transactions, tally, puts } = taken;
       const { checkpoint } = taken.batch;
       onDurable(
@@ -225,7 +251,7 @@ export class Writer {
       this.#notify();
       this.#kick();
     } catch (error) {
-      this.#inFlight = false;
+      this.#inFlight = null;
       taken.failed(error);
       this.#stop(error);
     }
@@ -247,11 +273,13 @@ export class Writer {
     const unit = this.#upkeep.shift();
     if (unit === undefined) return null;
     const { section } = unit;
+    // A dump may last: it takes the position of an idle stream along.
+    const position = this.#dueHeartbeat();
     return {
-      batch: this.#batch(section, unit.sweeps, this.#checkpoint),
+      ...nothing,
+      batch: this.#batch(section, unit.sweeps, this.#moved(position)),
       sections: [section],
-      position: null,
-      transactions: 0,
+      position,
       tally: section.tally,
       puts: section.puts,
       done: unit.resolve,
@@ -274,13 +302,12 @@ export class Writer {
         ? this.#checkpoint.partial
         : { commit: positionToJson(head.commit), changes: messages };
     return {
+      ...nothing,
       batch: this.#batch(section, [], { ...this.#checkpoint, partial }),
       sections: [section],
-      position: null,
-      transactions: 0,
+      oldest: head.commit === null ? null : head.committedAt,
       tally: section.tally,
       puts: section.puts,
-      ...nobodyWaits,
     };
   }
 
@@ -295,34 +322,42 @@ export class Writer {
       group.push(transaction);
     }
     this.#transactions.splice(0, group.length);
-    this.#taken += group.length;
     for (const transaction of group) {
       this.#bytes -= transaction.accountedBytes;
       transaction.onTake?.();
     }
-    const last = group.findLast((transaction) => transaction.position !== null);
+    const ofSource = group.filter((transaction) => transaction.position !== null);
+    const last = ofSource.at(-1);
     const position = last?.position ?? null;
-    const checkpoint =
-      position === null
-        ? this.#checkpoint
-        : this.#advanced(position, (last as TransactionOps).committedAt.toISOString());
     return {
-      batch: this.#batch(merged, [], checkpoint),
+      ...nothing,
+      batch: this.#batch(merged, [], this.#moved(position, last?.committedAt.toISOString())),
       sections: group.map((transaction) => transaction.section),
       position,
-      transactions: group.filter((transaction) => transaction.position !== null).length,
+      transactions: ofSource.length,
+      ends: group.length,
+      oldest: ofSource[0]?.committedAt ?? null,
       tally: merged.tally,
       puts: merged.puts,
-      ...nobodyWaits,
     };
   }
 
   #takeHeartbeat(): Taken | null {
-    if (this.#heartbeat === null || this.#transactions.length > 0) return null;
+    const position = this.#dueHeartbeat();
+    if (position === null) return null;
+    const batch = this.#batch(new Section(), [], this.#moved(position));
+    return { ...nothing, batch, position, tally: emptyTally() };
+  }
+
+  /** The position to write now; null: none, or not yet. */
+  #dueHeartbeat(): Position | null {
     const position = this.#heartbeat;
-    const json = positionToJson(position);
-    if (samePosition(json, this.#checkpoint.position)) return null;
-    const dueIn = this.#lastWriteAt + this.#options.heartbeatMs - this.#options.now();
+    // A half-written transaction comes again from its place: the position must not pass it.
+    if (position === null || this.#transactions.length > 0 || this.#checkpoint.partial !== null) {
+      return null;
+    }
+    if (samePosition(positionToJson(position), this.#checkpoint.position)) return null;
+    const dueIn = this.#lastMoveAt + this.#options.heartbeatMs - this.#options.now();
     if (dueIn > 0) {
       this.#timer ??= setTimeout(() => {
         this.#timer = null;
@@ -331,22 +366,12 @@ export class Writer {
       return null;
     }
     this.#heartbeat = null;
-    return {
-      batch: this.#batch(
-        new Section(),
-        [],
-        this.#advanced(position, this.#checkpoint.committed_at),
-      ),
-      sections: [],
-      position,
-      transactions: 0,
-      tally: emptyTally(),
-      puts: 0,
-      ...nobodyWaits,
-    };
+    return position;
   }
 
-  #advanced(position: Position, committedAt: string | null): Checkpoint {
+  /** @param committedAt of the last transaction; without it, as before. */
+  #moved(position: Position | null, committedAt = this.#checkpoint.committed_at): Checkpoint {
+    if (position === null) return this.#checkpoint;
     return {
       ...this.#checkpoint,
       position: positionToJson(position),
