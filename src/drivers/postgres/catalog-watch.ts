@@ -12,7 +12,7 @@ import type { PostgresDriverOptions } from './options.ts';
 import { applyPublicationPlan, judgePublication, planPublication } from './publication.ts';
 import type { TableDefinition, TableSelection } from './tables.ts';
 import { selectTables } from './tables.ts';
-import { TypeCatalog } from './types.ts';
+import type { TypeCatalog } from './types.ts';
 import { readWalPosition } from './wal-position.ts';
 
 export interface CatalogWatchOptions {
@@ -22,12 +22,17 @@ export interface CatalogWatchOptions {
   /** Oid of the publication that is followed. */
   readonly publication: number;
   readonly tables: readonly TableDefinition[];
+  /** Those of the tables; what is read is added. */
+  readonly types: TypeCatalog;
   readonly warnings: readonly Warning[];
   /** Warnings that only the start of an attempt looks for. */
   readonly standing: readonly Warning[];
   /** Events may be ready, or types have changed. */
   onLook(): void;
 }
+
+const joined = 'it joined the sync';
+const changed = 'its definition or its storage changed';
 
 interface Pending {
   readonly event: CatalogEvent;
@@ -38,7 +43,7 @@ interface Pending {
 }
 
 export class CatalogWatch {
-  readonly types = new TypeCatalog();
+  readonly types: TypeCatalog;
   readonly #options: CatalogWatchOptions;
   /** What the stream hands out, by oid. */
   readonly #definitions: Map<number, TableDefinition>;
@@ -51,6 +56,7 @@ export class CatalogWatch {
 
   constructor(options: CatalogWatchOptions) {
     this.#options = options;
+    this.types = options.types;
     this.#definitions = new Map(options.tables.map((table) => [table.oid, table]));
     this.#reported = new Map(this.#definitions);
     this.#warnings = JSON.stringify(options.warnings);
@@ -77,6 +83,15 @@ export class CatalogWatch {
     await this.#options.control.exclusive((connection) =>
       this.types.load((sql, parameters) => connection.query(sql, parameters), oids),
     );
+  }
+
+  /**
+   * The table is to be dumped anew once the stream has passed what was just read: then the new snapshot has it.
+   */
+  demand(oid: number): void {
+    const table = this.#definitions.get(oid);
+    if (table !== undefined)
+      this.#redump(table, 'its rows in the log are of an older form of a type');
   }
 
   /**
@@ -160,7 +175,7 @@ export class CatalogWatch {
     for (const table of tables) {
       const before = this.#reported.get(table.oid);
       if (before?.fingerprint === table.fingerprint) continue;
-      this.#redump(table, before);
+      this.#redump(table, before === undefined ? joined : changed);
     }
   }
 
@@ -173,9 +188,7 @@ export class CatalogWatch {
     });
   }
 
-  #redump(table: TableDefinition, before: TableDefinition | undefined): void {
-    const reason =
-      before === undefined ? 'it joined the sync' : 'its definition or its storage changed';
+  #redump(table: TableDefinition, reason: string): void {
     this.#reported.set(table.oid, table);
     this.#pending.push({
       event: {

@@ -103,7 +103,7 @@ export async function connect(
     signal.throwIfAborted();
     try {
       const connection = await open(target, kind, ssl, signal);
-      await connection.query(lateSettings);
+      await connection.query(lateSettings, [], target.connectTimeoutMs);
       return connection;
     } catch (error) {
       if (signal.aborted) throw signal.reason;

@@ -47,32 +47,41 @@ async function* handle(item: StreamItem, options: FollowOptions): AsyncGenerator
   if (message !== null) yield message;
 }
 
-async function assemble(
-  item: Exclude<StreamItem, { type: 'keepalive' }>,
-  { assembler, relations, watch }: FollowOptions,
-): Promise<StreamMessage | null> {
+type LogMessage = Exclude<StreamItem, { type: 'keepalive' }>;
+
+/**
+ * ALTER TYPE … ADD ATTRIBUTE changes the text of a composite with no Relation message. So a value that does not
+ * fit its type is tried
+ * 1. with the types as they were loaded,
+ * 2. with the types as they are now,
+ * 3. as text, when it is from before a change that is in the catalog already; the table is dumped anew then.
+ */
+async function assemble(item: LogMessage, options: FollowOptions): Promise<StreamMessage | null> {
+  const { assembler, relations, watch } = options;
   try {
     return assembler.handle(item);
   } catch (error) {
-    if (!isUnsupportedValue(error)) throw error;
-    // ALTER TYPE … ADD ATTRIBUTE changes the text of a composite with no Relation message.
+    if (!isUnsupportedValue(error) || !('oid' in item)) throw error;
     await watch.look();
-    return handleAgain(item, assembler, relations);
+    const again = handleAgain(item, options);
+    if (again !== 'unsupported') return again;
+    relations.readAsText(item.oid);
+    const asText = handleAgain(item, options);
+    if (asText !== 'unsupported') return asText;
+    const name = relations.name(item.oid);
+    throw name === null ? error : inTable(error, name.schema, name.table);
   }
 }
 
 function handleAgain(
-  item: Exclude<StreamItem, { type: 'keepalive' }>,
-  assembler: Assembler,
-  relations: StreamRelations,
-): StreamMessage | null {
+  item: LogMessage,
+  { assembler }: FollowOptions,
+): StreamMessage | null | 'unsupported' {
   try {
     return assembler.handle(item);
   } catch (error) {
-    const name = 'oid' in item ? relations.name(item.oid) : null;
-    throw isUnsupportedValue(error) && name !== null
-      ? inTable(error, name.schema, name.table)
-      : error;
+    if (isUnsupportedValue(error)) return 'unsupported';
+    throw error;
   }
 }
 

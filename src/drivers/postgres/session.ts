@@ -183,6 +183,7 @@ export class PostgresSession {
       version: prepared.facts.version,
       publication: prepared.identity.publication ?? 0,
       tables: prepared.selection.tables,
+      types: prepared.snapshot.types,
       warnings: warningsOf(prepared),
       standing: prepared.standing,
       onLook: () => {
