@@ -5,7 +5,7 @@
 import { toWatcherError, type WatcherError } from '../errors.ts';
 import { type BackoffPolicy, nextDelayMs } from './backoff.ts';
 import type { Coordination, DumpRequest, Lead, SyncOrders } from './coordination.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, SourceStatus } from './driver.ts';
 import { nextState, type SyncEvent } from './lifecycle.ts';
 import type { PipelineEvents, PipelineOptions, StreamControl } from './pipeline.ts';
 import { runPipeline } from './pipeline.ts';
@@ -57,9 +57,12 @@ export class Replicator {
   #known = false;
   #tryNow = false;
   #request: DumpRequest | null = null;
+  /** Id of the last request that was carried out: the store may show it for a while. */
+  #doneRequest: string | null = null;
   #control: StreamControl | null = null;
   #attempt: AbortController | null = null;
   #failures = 0;
+  #sampling: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: ReplicatorOptions) {
     this.#options = options;
@@ -109,23 +112,34 @@ export class Replicator {
 
   /** Meanwhile the source goes on keeping log for the sync: says how much. */
   async #probeUntil(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    const { board, createDriver, log } = this.#options;
+    const { board } = this.#options;
     while (!condition()) {
-      const driver = createDriver();
-      // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
-      const patience = new AbortController();
-      const timer = setTimeout(() => patience.abort(new Error('no answer in time')), probeMs);
-      const probed = driver.probe(AbortSignal.any([signal, patience.signal]));
-      const status = await probed.catch((error: unknown) => {
-        log.debug({ err: error }, 'the source cannot be asked how much log it retains');
-        return null;
-      });
-      clearTimeout(timer);
-      board.probed(status);
-      await driver.close();
+      board.probed(await this.#probe(condition, signal));
       await this.#wakeup.sleep(probeMs, signal, condition);
     }
     board.probed(null);
+  }
+
+  async #probe(condition: () => boolean, signal: AbortSignal): Promise<SourceStatus | null> {
+    const { createDriver, log } = this.#options;
+    const driver = createDriver();
+    // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
+    const over = new AbortController();
+    const end = (): void => over.abort(new Error('no answer in time'));
+    const timer = setTimeout(end, probeMs);
+    // An order is not kept waiting by a source that does not answer.
+    const ordered = this.#wakeup.until(condition, over.signal).then(end, () => undefined);
+    try {
+      return await driver.probe(AbortSignal.any([signal, over.signal]));
+    } catch (error) {
+      log.debug({ err: error }, 'the source cannot be asked how much log it retains');
+      return null;
+    } finally {
+      clearTimeout(timer);
+      end();
+      await ordered;
+      await driver.close();
+    }
   }
 
   async #followOrders(signal: AbortSignal): Promise<void> {
@@ -155,15 +169,17 @@ export class Replicator {
       this.#tryNow = board.desired === 'running';
     }
     this.#desiredRevision = orders.desiredRevision;
-    if (orders.request?.id !== this.#request?.id) {
-      this.#takeRequest(orders.request);
-      if (this.#known && orders.request !== null) this.#tryNow = true;
+    const request = orders.request?.id === this.#doneRequest ? null : orders.request;
+    if (request?.id !== this.#request?.id) {
+      this.#takeRequest(request);
+      if (this.#known && request !== null) this.#tryNow = true;
     }
     this.#known = true;
     this.#wake();
   }
 
   #takeRequest(request: DumpRequest | null): void {
+    if (request?.id === this.#request?.id) return;
     this.#request = request;
     if (request !== null) this.#control?.redump(request.tables);
   }
@@ -186,7 +202,7 @@ export class Replicator {
       } catch (error) {
         if (both.aborted) break;
         if (lead?.lost.aborted) lead = await this.#letGo(lead);
-        await this.#recover(toWatcherError(error), both).catch((reason: unknown) => {
+        await this.#recover(toWatcherError(error), lead !== null, both).catch((reason: unknown) => {
           if (!both.aborted) throw reason;
         });
       }
@@ -203,6 +219,7 @@ export class Replicator {
   async #lead(current: Lead | null, signal: AbortSignal): Promise<Lead> {
     const { coordination, board, log } = this.#options;
     if (current !== null && !current.lost.aborted) return current;
+    if (current !== null) await this.#letGo(current);
     board.leading = false;
     const lead = await coordination.campaign(signal, (leader) => {
       board.leader = leader;
@@ -210,11 +227,13 @@ export class Replicator {
       this.#transition('wait');
     });
     board.leadershipBegan();
+    this.#sampling = setInterval(() => this.#sample(lead), sampleMs);
     return lead;
   }
 
   async #letGo(lead: Lead): Promise<null> {
     this.#options.board.leading = false;
+    clearInterval(this.#sampling);
     try {
       await lead.release();
     } catch (error) {
@@ -228,7 +247,6 @@ export class Replicator {
     const driver = createDriver();
     const both = AbortSignal.any([signal, lead.lost]);
     board.attemptBegan(driver);
-    const sampling = setInterval(() => this.#sample(lead), sampleMs);
     try {
       return await runPipeline({
         ...pipeline,
@@ -242,7 +260,6 @@ export class Replicator {
     } catch (error) {
       throw lead.lost.aborted && !signal.aborted ? lead.lost.reason : error;
     } finally {
-      clearInterval(sampling);
       this.#control = null;
       board.attemptEnded();
       await driver.close();
@@ -255,7 +272,7 @@ export class Replicator {
   #sample(lead: Lead): void {
     const { board, encodeStatus } = this.#options;
     board.sample();
-    lead.publish(encodeStatus(board.status()));
+    if (!lead.lost.aborted) lead.publish(encodeStatus(board.status()));
   }
 
   #events(): PipelineEvents {
@@ -272,6 +289,10 @@ export class Replicator {
       loaded: (state) => board.loaded(state),
       dumping: (cause) => {
         log.info({ cause: cause?.message ?? null }, 'the dump begins');
+        if (cause !== null) {
+          board.failed(cause, null);
+          observer.error(name, cause.code);
+        }
         this.#transition('dump');
       },
       streaming: (control) => {
@@ -308,6 +329,8 @@ export class Replicator {
     log.info({}, 'the dump is done');
     const request = this.#request;
     if (request === null) return;
+    this.#request = null;
+    this.#doneRequest = request.id;
     coordination.clearRequest(request.id).catch((error: unknown) => {
       // It is done again after a restart: a dump changes nothing that is in step.
       log.warn({ err: error }, 'the request of the dump could not be removed from etcd');
@@ -315,11 +338,11 @@ export class Replicator {
   }
 
   /** Waits for as long as the error asks for. */
-  async #recover(error: WatcherError, signal: AbortSignal): Promise<void> {
+  async #recover(error: WatcherError, leads: boolean, signal: AbortSignal): Promise<void> {
     const { board, observer, name, log, backoff, maxAttempts, random, pipeline } = this.#options;
     observer.error(name, error.code);
     board.progress.end(error.recovery === 'retry' ? 'interrupted' : 'failed');
-    if (error.code === 'fenced') {
+    if (error.code === 'fenced' && !leads) {
       log.warn({ err: error }, 'the leadership was lost');
       this.#transition('retry');
       this.#transition('start');

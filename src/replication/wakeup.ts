@@ -1,11 +1,9 @@
 /** Waiting for something to change, without polling: whoever changes it calls `wake`. */
 export class Wakeup {
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
 
   wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    for (const resume of [...this.#waiters]) resume();
   }
 
   /** @throws the reason of the signal. */
@@ -29,15 +27,17 @@ export class Wakeup {
 
   #next(signal: AbortSignal, timeoutMs: number | null): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = timeoutMs === null ? null : setTimeout(() => done(resolve), timeoutMs);
-      const abort = (): void => done(() => reject(signal.reason));
       const done = (settle: () => void): void => {
-        if (timer !== null) clearTimeout(timer);
+        this.#waiters.delete(resume);
+        clearTimeout(timer);
         signal.removeEventListener('abort', abort);
         settle();
       };
+      const resume = (): void => done(resolve);
+      const abort = (): void => done(() => reject(signal.reason));
+      const timer = timeoutMs === null ? undefined : setTimeout(resume, timeoutMs);
       signal.addEventListener('abort', abort, { once: true });
-      this.#waiters.push(() => done(resolve));
+      this.#waiters.add(resume);
     });
   }
 }
