@@ -70,3 +70,12 @@ JOIN pg_namespace n ON n.nspname = t.schemaname
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
 WHERE t.pubname = $1`;
 }
+
+/** $1: a table's oid. */
+export const ancestorsSql = `
+WITH RECURSIVE up(oid) AS (
+  SELECT inhparent FROM pg_inherits WHERE inhrelid = $1::oid
+  UNION
+  SELECT h.inhparent FROM up JOIN pg_inherits h ON h.inhrelid = up.oid
+)
+SELECT oid::int8 AS oid FROM up`;

@@ -2,10 +2,12 @@
  * Compares the catalog with what was reported, while the stream runs: what DDL does to stored rows is not in the
  * log (DESIGN §4). It looks every 10 s, and at once when the log describes a table that is not known like that.
  */
+import { performance } from 'node:perf_hooks';
 import { WatcherError } from '../../errors.ts';
 import type { CatalogEvent, Warning } from '../../replication/change.ts';
 import type { CatalogSnapshot } from './catalog.ts';
 import { inSnapshot, readCatalog } from './catalog.ts';
+import { ancestorsSql } from './catalog-sql.ts';
 import type { SourceConnection } from './connection.ts';
 import type { Control } from './control.ts';
 import type { PostgresDriverOptions } from './options.ts';
@@ -34,6 +36,9 @@ export interface CatalogWatchOptions {
 const joined = 'it joined the sync';
 const changed = 'its definition or its storage changed';
 
+/** While a lock is waited for, writers of the table wait behind it: that is not to be their every-day life. */
+const refusedPauseMs = 60_000;
+
 interface Pending {
   readonly event: CatalogEvent;
   /** The log up to here may still hold changes of what is gone; null: none. */
@@ -53,6 +58,7 @@ export class CatalogWatch {
   #pending: Pending[] = [];
   #refused: Warning[] = [];
   #looking: Promise<void> | null = null;
+  #alignAfterMs = 0;
 
   constructor(options: CatalogWatchOptions) {
     this.#options = options;
@@ -64,6 +70,24 @@ export class CatalogWatch {
 
   definition(oid: number): TableDefinition | null {
     return this.#definitions.get(oid) ?? null;
+  }
+
+  get busy(): boolean {
+    return this.#looking !== null;
+  }
+
+  /**
+   * Whether the table is a partition of one of the sync's. The log describes it too, beside its root, under whose
+   * name its rows come (pgoutput.c, maybe_send_schema).
+   */
+  async isCovered(oid: number): Promise<boolean> {
+    const roots = [...this.#definitions.values()].filter(({ kind }) => kind === 'p');
+    if (roots.length === 0) return false;
+    const rows = await this.#options.control.exclusive((connection) =>
+      connection.query(ancestorsSql, [String(oid)]),
+    );
+    const ancestors = new Set(rows.map((row) => Number(row.oid)));
+    return roots.some((root) => ancestors.has(root.oid));
   }
 
   /** Whether events wait for the stream to get further. */
@@ -146,10 +170,8 @@ export class CatalogWatch {
     const snapshot = await read();
     this.#requirePublication(snapshot);
     const plan = planPublication(snapshot, options);
-    if (plan === null) {
-      this.#refused = [];
-      return snapshot;
-    }
+    if (plan === null) this.#refused = [];
+    if (plan === null || performance.now() < this.#alignAfterMs) return snapshot;
     try {
       await applyPublicationPlan(connection, plan, version, options.publication, options.logger);
       this.#refused = [];
@@ -158,6 +180,7 @@ export class CatalogWatch {
       options.logger.warn({ code: error.code, error: error.message }, 'publication not aligned');
       const { code, message, remedy, table } = error;
       this.#refused = [{ code, message, remedy, table }];
+      this.#alignAfterMs = performance.now() + refusedPauseMs;
     }
     return read();
   }

@@ -115,9 +115,11 @@ export async function inSnapshot<T>(
   read: () => Promise<T>,
 ): Promise<T> {
   await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  const result = await read();
-  await connection.query('COMMIT');
-  return result;
+  try {
+    return await read();
+  } finally {
+    await connection.query('ROLLBACK').catch(() => connection.destroy());
+  }
 }
 
 export async function readPublication(

@@ -194,7 +194,7 @@ export class PostgresSession {
     const relations = new StreamRelations(watch, this.#options);
     this.#watch = watch;
     const interval = setInterval(() => {
-      watch.look().catch((error) => wal.fail(error));
+      if (!watch.busy) watch.look().catch((error) => wal.fail(error));
     }, this.#options.pollIntervalMs ?? pollIntervalMs);
     return { watch, relations, interval };
   }

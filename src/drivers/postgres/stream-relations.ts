@@ -46,6 +46,7 @@ export class StreamRelations {
     this.#bound.delete(message.oid);
     const known = this.#watch.definition(message.oid) !== null;
     if (!known && !this.#options.matches(message.schema, message.table)) return;
+    if (!known && (await this.#watch.isCovered(message.oid))) return;
     const unknown = message.columns
       .map(({ typeOid }) => typeOid)
       .filter((oid) => !this.#watch.types.has(oid));
