@@ -218,3 +218,56 @@ test.each(postgresMajors)(
     );
   },
 );
+
+test.each([
+  ['a composite type got an attribute', 'ALTER TYPE pair ADD ATTRIBUTE z int'],
+  ['a column and its type are gone', 'ALTER TABLE t DROP COLUMN p; DROP TYPE pair'],
+])('rows from before the catalog changed while nothing was read: %s', async (_, ddl) => {
+  await using database = await createDatabase(postgres(15));
+  await statements(
+    database,
+    'CREATE TYPE pair AS (x int, y text)',
+    "CREATE TABLE t (id int PRIMARY KEY, p pair DEFAULT (1, 'a'))",
+  );
+  const options = driverOptions(database);
+  const first = new Replica(options);
+  await first.start();
+  await first[Symbol.asyncDispose]();
+  await statements(database, 'INSERT INTO t VALUES (1), (2)', ddl, 'INSERT INTO t VALUES (3)');
+  await using second = new Replica(options);
+  const { tables } = await second.prepare(first.resume);
+  expect(tables[0]?.fingerprint).not.toBe(first.preparation?.tables[0]?.fingerprint);
+  second.follow(first.resume!);
+  await until(() => second.catalogEvents.includes('redump public.t'), {
+    what: 'the table is dumped anew',
+    failure: second.ended,
+  });
+  await second.caughtUp(database);
+  await expectSame(second, database, 't');
+});
+
+test('with many partitions the log is not held up, and a table that joins under FOR ALL TABLES is whole', async () => {
+  await using database = await createDatabase(postgres(15));
+  const options = driverOptions(database);
+  await statements(
+    database,
+    'CREATE TABLE p (id int PRIMARY KEY) PARTITION BY HASH (id)',
+    ...Array.from(
+      { length: 50 },
+      (_, part) =>
+        `CREATE TABLE p${part} PARTITION OF p FOR VALUES WITH (MODULUS 50, REMAINDER ${part})`,
+    ),
+    `CREATE PUBLICATION ${options.publication} FOR ALL TABLES WITH (publish_via_partition_root)`,
+  );
+  await using replica = new Replica(options);
+  await replica.start();
+  await database.query('INSERT INTO p SELECT generate_series(1, 1000)');
+  await replica.caughtUp(database);
+  await expectSame(replica, database, 'p');
+  await database.query(
+    'BEGIN; INSERT INTO p VALUES (2000); CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1); COMMIT',
+  );
+  await database.query('UPDATE late SET id = 2; INSERT INTO late VALUES (3)');
+  await replica.caughtUp(database);
+  await expectSame(replica, database, 'late');
+});

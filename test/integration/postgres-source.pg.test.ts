@@ -1,9 +1,14 @@
 /** What a source must have, and where the log can be followed from. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import {
   createPostgresDriver,
   type PostgresDriverOptions,
 } from '../../src/drivers/postgres/driver.ts';
+import { makeCertificates } from '../../tools/testenv/certificates.ts';
 import { startPostgres } from '../../tools/testenv/postgres.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { driverOptions, Replica } from '../support/postgres-driver.ts';
@@ -262,7 +267,7 @@ test.each(postgresMajors)('slot cases on PostgreSQL %i', async (major) => {
   await first.start();
   await database.query('INSERT INTO t VALUES (1)');
   await first.caughtUp(database);
-  const from = { ...first.resume!, position: first.position! };
+  let from = { ...first.resume!, position: first.position! };
   const judge = async (resume: typeof from | null = from) => {
     await using replica = new Replica(options);
     const { continuity } = await replica.prepare(resume);
@@ -273,6 +278,7 @@ test.each(postgresMajors)('slot cases on PostgreSQL %i', async (major) => {
     remedy: expect.stringMatching(/pg_terminate_backend\(\d+\)/),
   });
   await first[Symbol.asyncDispose]();
+  from = { ...from, position: first.position! };
   expect(await judge()).toBe('resume');
   expect(await judge(null)).toBe('dump');
   expect(await judge({ ...from, position: { kind: 'postgres', lsn: 1n } })).toBe('slot_ahead');
@@ -347,4 +353,48 @@ test('a connection that is cut, and one that is dead but open', async () => {
     message: expect.stringContaining('the connection is dead'),
   });
   proxy.resume();
+});
+
+test.skipIf(external().postgres)('TLS: modes, a wrong authority, a wrong name', async () => {
+  await using server = await startPostgres({ major: 15, tls: 'required' });
+  await using plain = await withTable();
+  const pem = async (file: string) => readFile(file, 'utf8');
+  const certificates = server.certificates!;
+  const ca = await pem(certificates.ca);
+  const folder = await mkdtemp(join(tmpdir(), 'watcher-test-'));
+  const foreign = await pem((await makeCertificates(folder, [])).ca);
+  await rm(folder, { recursive: true });
+  const { host, port, user, password } = server;
+  const at = { host, port, user, password, database: 'postgres' };
+  const client = new pg.Client({ ...at, ssl: { rejectUnauthorized: false } });
+  await client.connect();
+  await client.query('CREATE TABLE t (id int PRIMARY KEY)');
+  await client.end();
+  const base = { ...driverOptions(plain), ...at, publication: 'p', slot: 's' };
+  const code = async (changes: Partial<PostgresDriverOptions>) =>
+    ((await failure({ ...base, ...changes })) as { code: string } | null)?.code ?? 'ok';
+  expect(await code({ tls: { mode: 'prefer', ca: null } })).toBe('ok');
+  expect(await code({ tls: { mode: 'require', ca: null } })).toBe('ok');
+  expect(await code({ tls: { mode: 'verify-full', ca } })).toBe('ok');
+  expect(await code({ tls: { mode: 'verify-full', ca: null } })).toBe('source_tls_failed');
+  expect(await code({ tls: { mode: 'verify-ca', ca: foreign } })).toBe('source_tls_failed');
+  expect(await code({ tls: { mode: 'require', ca: foreign } })).toBe('source_tls_failed');
+  expect(await code({ tls: { mode: 'disable', ca: null } })).toBe('source_auth_failed');
+  const without = driverOptions(plain);
+  expect(await failure({ ...without, tls: { mode: 'prefer', ca: null } })).toBeNull();
+  expect(await failure({ ...without, tls: { mode: 'require', ca: null } })).toMatchObject({
+    code: 'source_tls_failed',
+    remedy: expect.stringContaining('ssl = on'),
+  });
+});
+
+test('a slot that standbys keep too, where the server has such', async () => {
+  await using database = await withTable(18);
+  await using replica = new Replica(driverOptions(database));
+  await replica.start();
+  const slots = await database.query(
+    'SELECT failover FROM pg_replication_slots WHERE slot_name = $1',
+    [`watchersub_${database.name}`],
+  );
+  expect(slots).toEqual([{ failover: true }]);
 });

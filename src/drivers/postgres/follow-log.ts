@@ -23,7 +23,7 @@ export async function* followLog(options: FollowOptions): AsyncGenerator<StreamM
       signal.throwIfAborted();
       yield* handle(item, options);
     }
-    if (!assembler.inTransaction) yield* catalogChange(watch, assembler.position);
+    if (!assembler.inTransaction) yield* catalogChange(options, assembler.position);
     // A table that is gone waits until the log up to then was read; an idle server must be asked how far it is.
     if (watch.waits && items.length === 0) wal.ask();
   }
@@ -40,7 +40,7 @@ async function* handle(item: StreamItem, options: FollowOptions): AsyncGenerator
     await relations.learn(item);
     // What the log describes now, it describes as of later than what is waiting: a table that joins must be
     // reported before its first change, also in the middle of a transaction.
-    if (watch.definition(item.oid) === null) yield* catalogChange(watch, null);
+    if (watch.definition(item.oid) === null) yield* catalogChange(options, null);
     return;
   }
   const message = await assemble(item, options);
@@ -85,7 +85,13 @@ function handleAgain(
   }
 }
 
-function* catalogChange(watch: CatalogWatch, position: bigint | null): Generator<StreamMessage> {
+/** From the event on the stream hands out other tables than before. */
+function* catalogChange(
+  { watch, relations }: FollowOptions,
+  position: bigint | null,
+): Generator<StreamMessage> {
   const events = watch.takeEvents(position);
-  if (events.length > 0) yield { type: 'catalog', events };
+  if (events.length === 0) return;
+  relations.forget();
+  yield { type: 'catalog', events };
 }

@@ -65,15 +65,15 @@ export class WalStream implements Submittable {
 
   /**
    * Everything that has arrived, in order; waits until there is something, or until `wake`.
-   * @throws WatcherError what ended the stream, after everything that had arrived was taken.
+   * @throws WatcherError what ended the stream, at once: what had arrived and was not taken comes again.
    */
   async take(): Promise<readonly StreamItem[]> {
-    while (this.#items.length === 0 && !this.#woken) {
-      if (this.#failure !== null) throw this.#connection.toError(this.#failure);
+    while (this.#items.length === 0 && !this.#woken && this.#failure === null) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+    if (this.#failure !== null) throw this.#connection.toError(this.#failure);
     const items = this.#items;
     this.#items = [];
     this.#bytes = 0;
