@@ -132,7 +132,7 @@ interface System {
 }
 
 /** Also shows that the role may open a walsender at all. Source: IDENTIFY_SYSTEM, TIMELINE_HISTORY. */
-async function identifySystem(target: ConnectTarget, signal: AbortSignal): Promise<System> {
+export async function identifySystem(target: ConnectTarget, signal: AbortSignal): Promise<System> {
   const walsender = await connect(target, 'replication', signal);
   try {
     const row = (await walsender.query('IDENTIFY_SYSTEM'))[0] ?? {};

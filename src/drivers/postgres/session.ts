@@ -21,7 +21,7 @@ import { followLog } from './follow-log.ts';
 import { lsnOf } from './lsn.ts';
 import type { PostgresDriverOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
-import { inspect, prepareSource } from './prepare.ts';
+import { identifySystem, inspect, prepareSource } from './prepare.ts';
 import type { BoundTable } from './read-tables.ts';
 import { startRedump } from './redump.ts';
 import { toSourceTable } from './relation.ts';
@@ -61,22 +61,35 @@ export class PostgresSession {
     };
   }
 
-  async check(signal: AbortSignal): Promise<readonly Finding[]> {
-    const subject = 'connection';
-    const { host, port } = this.#options;
-    try {
-      const connection = await connect(this.#target, 'sql', this.#signal(signal));
+  async check(caller: AbortSignal): Promise<readonly Finding[]> {
+    const signal = this.#signal(caller);
+    const found: Finding[] = [];
+    const reach = (subject: string, work: () => Promise<void>) => this.#reach(found, subject, work);
+    await reach('connection', async () => {
+      const connection = await connect(this.#target, 'sql', signal);
       try {
         const { outcomes } = await inspect(connection, this.#options);
-        const message = `${host}:${port}`;
-        const reached: Finding = { level: 'ok', subject, message, remedy: '' };
-        return [reached, ...outcomes.map(({ finding }) => finding)];
+        found.push(...outcomes.map(({ finding }) => finding));
       } finally {
         await connection.close();
       }
+    });
+    if (found.some(({ level }) => level === 'failure')) return found;
+    await reach('replication connection', async () => {
+      await identifySystem(this.#target, signal);
+    });
+    return found;
+  }
+
+  /** Adds what came of it to the findings; an error is one, too. */
+  async #reach(found: Finding[], subject: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      const message = `${this.#options.host}:${this.#options.port}`;
+      found.unshift({ level: 'ok', subject, message, remedy: '' });
     } catch (error) {
       if (!(error instanceof WatcherError)) throw error;
-      return [{ level: 'failure', subject, message: error.message, remedy: error.remedy }];
+      found.unshift({ level: 'failure', subject, message: error.message, remedy: error.remedy });
     }
   }
 
