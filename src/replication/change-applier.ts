@@ -139,12 +139,10 @@ export class ChangeApplier {
     const { prefix } = table.mapper;
     const pieces = await this.#pieces(prefix);
     this.#deferred.delete(table);
-    if (pieces.length === 1) {
-      this.#ops.clear(prefix);
-    } else {
-      this.#ops.clearInPieces(pieces, prefix, messagesBefore);
-      this.#wasCut();
-    }
+    const before = this.#ops.section;
+    if (pieces.length === 1) this.#ops.clear(prefix, messagesBefore);
+    else this.#ops.clearInPieces(pieces, prefix, messagesBefore);
+    if (this.#ops.section !== before) this.#wasCut();
     this.#options.overlay.clear(prefix, this.#ops.section);
   }
 

@@ -40,9 +40,8 @@ export class Section {
     return this.ops.size === 0 && this.clears.length === 0;
   }
 
-  /** An upper bound: a put inside a cleared range needs a gap beside it (DESIGN §3 rule 6). */
   get opCount(): number {
-    return this.clears.length === 0 ? this.ops.size : 2 * this.ops.size + this.clears.length;
+    return this.ops.size + this.clears.length;
   }
 
   /** Adds all or none: the operations of one change belong together. An empty section takes any. */
@@ -53,12 +52,11 @@ export class Section {
   }
 
   #hasRoom(ops: readonly KeyOp[], limits: SinkLimits): boolean {
-    const room = this.clears.length === 0 ? 1 : 2;
     let count = this.opCount;
     let bytes = this.bytes;
     for (const op of ops) {
       const before = this.ops.get(op.key);
-      if (before === undefined) count += room;
+      if (before === undefined) count += 1;
       bytes += opBytes(op) - (before === undefined ? 0 : opBytes(before));
     }
     return count <= limits.maxOps && bytes <= limits.maxBytes;
@@ -69,6 +67,10 @@ export class Section {
     this.ops.set(op.key, op);
     this.bytes += opBytes(op);
     if (op.kind === 'put') this.puts += 1;
+  }
+
+  canClear(limits: SinkLimits): boolean {
+    return this.opCount < limits.maxOps;
   }
 
   /** Deletes what was under the prefix before; puts of this section that came earlier are gone with it. */

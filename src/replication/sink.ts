@@ -91,7 +91,7 @@ export interface WriteResult {
 
 /** What one etcd transaction may hold. */
 export interface SinkLimits {
-  /** Puts, deletes and ranges, each counts one. */
+  /** Puts, deletes, sweeps and clears, each counts one; the gaps that puts leave in a clear do not count. */
   readonly maxOps: number;
   /** Sum of the UTF-8 bytes of keys and values, plus `opOverheadBytes` for each operation. */
   readonly maxBytes: number;

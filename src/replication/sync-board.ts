@@ -51,6 +51,8 @@ export class SyncBoard {
   #revision: bigint | null = null;
   /** Everything up to here is in etcd; a heartbeat moves it too, before it is written. */
   #reached: Position | null = null;
+  /** Of the last heartbeat, if no transaction came after it. */
+  #idleAt: Position | null = null;
   #progressAt: Date;
 
   constructor(options: SyncBoardOptions) {
@@ -75,6 +77,7 @@ export class SyncBoard {
   attemptEnded(): void {
     this.#driver = null;
     this.#lag = null;
+    this.#idleAt = null;
     this.oldestPending = () => null;
   }
 
@@ -91,8 +94,15 @@ export class SyncBoard {
   }
 
   received(message: StreamMessage): void {
-    if (message.type === 'heartbeat' && this.oldestPending() === null)
-      this.#reach(message.position);
+    if (message.type === 'transaction') this.#idleAt = null;
+    if (message.type !== 'heartbeat') return;
+    this.#idleAt = message.position;
+    this.#reachIdle();
+  }
+
+  /** Once nothing is pending, the position of the last heartbeat is reached: it is written when its time comes. */
+  #reachIdle(): void {
+    if (this.#idleAt !== null && this.oldestPending() === null) this.#reach(this.#idleAt);
   }
 
   durable(batch: DurableBatch): void {
@@ -114,6 +124,7 @@ export class SyncBoard {
     this.lastError = null;
     const position = batch.position ?? firstPosition(this.#reached, batch.checkpoint);
     if (position !== null) this.#reach(position);
+    this.#reachIdle();
   }
 
   failed(error: WatcherError, retryAt: Date | null): void {

@@ -70,7 +70,9 @@ export class TransactionOps {
     return next;
   }
 
-  clear(prefix: string): void {
+  /** @param messagesBefore as for `add`. */
+  clear(prefix: string, messagesBefore: number): void {
+    if (!this.section.canClear(this.#limits)) this.cut(messagesBefore);
     this.#last().section.clear(prefix);
     this.#last().section.tally.truncates += 1;
   }

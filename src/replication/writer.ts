@@ -135,7 +135,8 @@ export class Writer {
 
   /** An open transaction may be pushed: its sections are taken as it grows. Call `grown` after each growth. */
   push(transaction: TransactionOps): void {
-    this.#heartbeat = null;
+    // The position of what is pushed lies behind it.
+    if (transaction.commit !== null) this.#heartbeat = null;
     this.#transactions.push(transaction);
     this.#pushed += 1;
     this.grown(transaction);
@@ -152,9 +153,8 @@ export class Writer {
     transaction.accountedBytes = bytes;
   }
 
-  /** Everything up to `position` was read. Written when due, and only while nothing is pending. */
+  /** Everything up to `position` was read. Written when due, once nothing is pending. */
   heartbeat(position: Position): void {
-    if (this.#transactions.length > 0) return;
     this.#heartbeat = position;
     this.#kick();
   }
