@@ -1,0 +1,385 @@
+/**
+ * Whether what etcd went through is what the source went through. Each revision carries a checkpoint, so each says
+ * which transactions it claims to have:
+ * - a table that is in step holds exactly the rows of the position, in every revision: nothing is lost, repeated,
+ *   set back or torn, and several transactions may be one revision.
+ * - while a transaction that had to be split is incomplete, its keys may differ, and only its keys.
+ * - a table that is being dumped goes forward through committed states, key by key.
+ */
+import { snapshotContains } from '../../../src/drivers/postgres/snapshot-mark.ts';
+import { parseLsn } from '../../../src/replication/position.ts';
+import type { Checkpoint, TableRecord, TableRecords } from '../../../src/replication/sink.ts';
+import type { EtcdEvent } from '../../support/etcd-gateway.ts';
+import { jsonTokens } from '../../support/json-tokens.ts';
+import type { CommittedTransaction, History, KeyState } from './history.ts';
+import { type TableName, tableNames } from './schema.ts';
+
+export interface Observed {
+  /** Of the rows; keys without their prefix. */
+  readonly rows: readonly EtcdEvent[];
+  /** Of the sync's own keys; keys without their prefix, for example `checkpoint`. */
+  readonly state: readonly EtcdEvent[];
+}
+
+export interface Verdict {
+  readonly problems: readonly string[];
+  readonly revisions: number;
+  readonly streamedRevisions: number;
+  readonly splitRevisions: number;
+  /** Tables made whole by a dump. */
+  readonly tableDumps: number;
+  readonly writers: number;
+  readonly largestGroup: number;
+  readonly rows: ReadonlyMap<string, string>;
+}
+
+type StoredCheckpoint = Checkpoint & {
+  readonly writer: { readonly id: string; readonly batch: number };
+};
+
+interface Revision {
+  readonly revision: bigint;
+  readonly rows: EtcdEvent[];
+  checkpoint: StoredCheckpoint | null;
+  tables: TableRecords | null;
+}
+
+/** What one etcd transaction may hold with the server's limits is a little more than this. */
+const splitFromKeys = 1_800;
+const splitFromBytes = 900_000;
+const splitFromTruncatedKeys = 20_000;
+const maxProblems = 40;
+
+export function verify(history: History, observed: Observed): Verdict {
+  const verifier = new Verifier(history);
+  for (const revision of inRevisions(observed)) {
+    verifier.take(revision);
+    if (verifier.problems.length >= maxProblems) break;
+  }
+  return verifier.verdict();
+}
+
+function inRevisions({ rows, state }: Observed): readonly Revision[] {
+  const revisions = new Map<bigint, Revision>();
+  const at = (revision: bigint): Revision => {
+    const known = revisions.get(revision) ?? { revision, rows: [], checkpoint: null, tables: null };
+    revisions.set(revision, known);
+    return known;
+  };
+  for (const event of rows) at(event.modRevision).rows.push(event);
+  for (const event of state) {
+    if (event.type !== 'put') continue;
+    if (event.key === 'checkpoint') at(event.modRevision).checkpoint = JSON.parse(event.value);
+    if (event.key === 'tables') at(event.modRevision).tables = JSON.parse(event.value);
+  }
+  return [...revisions.values()].sort((a, b) => (a.revision < b.revision ? -1 : 1));
+}
+
+export function sameJson(a: string | null, b: string | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null) return false;
+  const [left, right] = [jsonTokens(a), jsonTokens(b)];
+  return left.length === right.length && left.every((token, index) => token === right[index]);
+}
+
+function tableOf(key: string): TableName {
+  return key.slice(0, key.indexOf('/')) as TableName;
+}
+
+class Verifier {
+  readonly problems: string[] = [];
+  readonly #history: History;
+  readonly #shadow = new Map<string, string>();
+  /** Index into the states of a key: the state that etcd was seen to hold. */
+  readonly #seen = new Map<string, number>();
+  /** Tables that hold exactly the rows of the position. */
+  readonly #exact = new Set<TableName>();
+  /** Index of the last transaction that changed rows of a table unlogged; it must be dumped after that. */
+  readonly #unlogged = new Map<TableName, number>();
+  #tables: TableRecords = {};
+  #checkpoint: StoredCheckpoint | null = null;
+  /** Transactions up to the position. */
+  #count = 0;
+  readonly #formerWriters = new Set<string>();
+  readonly #keysOf = new Map<TableName, string[]>();
+  #revision: Revision | null = null;
+  #revisions = 0;
+  #streamed = 0;
+  #split = 0;
+  #dumps = 0;
+  #largestGroup = 0;
+
+  constructor(history: History) {
+    this.#history = history;
+    for (const key of history.states.keys()) {
+      const keys = this.#keysOf.get(tableOf(key));
+      if (keys === undefined) this.#keysOf.set(tableOf(key), [key]);
+      else keys.push(key);
+    }
+  }
+
+  verdict(): Verdict {
+    return {
+      problems: this.problems,
+      revisions: this.#revisions,
+      streamedRevisions: this.#streamed,
+      splitRevisions: this.#split,
+      tableDumps: this.#dumps,
+      writers: this.#formerWriters.size + 1,
+      largestGroup: this.#largestGroup,
+      rows: this.#shadow,
+    };
+  }
+
+  take(revision: Revision): void {
+    this.#revision = revision;
+    const { checkpoint, rows, tables } = revision;
+    if (checkpoint === null) {
+      if (rows.length > 0) this.#problem(`${rows.length} rows were written without a checkpoint`);
+      if (tables !== null) this.#problem('table records were written without a checkpoint');
+      return;
+    }
+    this.#revisions += 1;
+    this.#checkWriter(checkpoint);
+    const from = this.#count;
+    this.#advance(checkpoint);
+    const before = this.#tables;
+    if (tables !== null) this.#tables = tables;
+    const changed = new Map<string, string | null>();
+    for (const { key, type, value } of rows) changed.set(key, type === 'put' ? value : null);
+
+    const open = this.#openTransaction(checkpoint);
+    const loosened = this.#loosen(checkpoint, from);
+    this.#follow(changed, open);
+    this.#checkExact(from, changed, open);
+    for (const [key, value] of changed) {
+      if (value === null) this.#shadow.delete(key);
+      else this.#shadow.set(key, value);
+    }
+    this.#tighten(checkpoint, before, loosened);
+    this.#checkpoint = checkpoint;
+  }
+
+  #problem(text: string): void {
+    const at = this.#checkpoint?.position;
+    const position = at !== null && at !== undefined && 'lsn' in at ? at.lsn : 'none';
+    const now = this.#revision?.checkpoint?.position;
+    const to = now !== null && now !== undefined && 'lsn' in now ? now.lsn : 'none';
+    this.problems.push(`revision ${this.#revision?.revision} (${position} → ${to}): ${text}`);
+  }
+
+  #checkWriter({ writer }: StoredCheckpoint): void {
+    const last = this.#checkpoint?.writer;
+    if (this.#formerWriters.has(writer.id)) {
+      this.#problem(`${writer.id} wrote again after another writer`);
+    }
+    if (last === undefined) return;
+    if (last.id !== writer.id) this.#formerWriters.add(last.id);
+    else if (writer.batch <= last.batch) this.#problem(`batch ${writer.batch} after ${last.batch}`);
+  }
+
+  /** The position, which never goes back. */
+  #advance(checkpoint: StoredCheckpoint): void {
+    const last = this.#checkpoint;
+    if (last?.phase === 'stream' && checkpoint.phase === 'dump') {
+      this.#problem('everything is dumped again');
+    }
+    const { position } = checkpoint;
+    if (position === null || !('lsn' in position)) {
+      if (checkpoint.phase === 'stream') this.#problem('the stream has no position');
+      return;
+    }
+    const { transactions } = this.#history;
+    const lsn = parseLsn(position.lsn);
+    let count = this.#count;
+    while (count < transactions.length && transactions[count]!.end <= lsn) count += 1;
+    const lastLsn = last?.position && 'lsn' in last.position ? parseLsn(last.position.lsn) : 0n;
+    if (lsn < lastLsn) this.#problem('the position went back');
+    if (last?.phase === 'stream') {
+      this.#streamed += 1;
+      const group = transactions
+        .slice(this.#count, count)
+        .filter(({ touched }) => touched.size > 0);
+      this.#largestGroup = Math.max(this.#largestGroup, group.length);
+    }
+    this.#count = count;
+  }
+
+  /** The transaction that is split and incomplete. */
+  #openTransaction({ partial }: StoredCheckpoint): CommittedTransaction | null {
+    const last = this.#checkpoint?.partial ?? null;
+    if (partial === null || !('lsn' in partial.commit)) return null;
+    this.#split += 1;
+    const commit = parseLsn(partial.commit.lsn);
+    const { transactions } = this.#history;
+    const open =
+      transactions.find(({ end }, index) => index >= this.#count && end > commit) ?? null;
+    if (open === null) {
+      this.#problem(`no transaction ends after ${partial.commit.lsn}`);
+      return null;
+    }
+    if (last !== null && 'lsn' in last.commit && last.commit.lsn === partial.commit.lsn) {
+      if (partial.changes < last.changes) this.#problem('a split transaction went back');
+    }
+    const { touched, bytes, truncatedKeys, changes } = open;
+    const mayBeSplit =
+      touched.size > splitFromKeys ||
+      bytes > splitFromBytes ||
+      truncatedKeys > splitFromTruncatedKeys;
+    if (!mayBeSplit) {
+      this.#problem(`a transaction of ${changes} changes and ${bytes} bytes was split`);
+    }
+    return open;
+  }
+
+  /** Tables that are not in step any more, from this revision on. */
+  #loosen({ phase }: StoredCheckpoint, from: number): Set<TableName> {
+    const loosened = new Set<TableName>();
+    for (let index = from; index < this.#count; index++) {
+      for (const table of this.#history.transactions[index]!.unlogged) {
+        this.#unlogged.set(table, index);
+      }
+    }
+    for (const table of tableNames) {
+      const record = this.#record(table);
+      const whole =
+        record?.state === 'done' && phase === 'stream' && this.#isAfterUnlogged(table, record);
+      if (!whole && this.#exact.delete(table)) loosened.add(table);
+    }
+    return loosened;
+  }
+
+  #isAfterUnlogged(table: TableName, record: TableRecord): boolean {
+    const unlogged = this.#unlogged.get(table);
+    if (unlogged === undefined) return true;
+    const { xid } = this.#history.transactions[unlogged]!;
+    if (record.mark === null || !snapshotContains(record.mark.snapshot, xid)) return false;
+    this.#unlogged.delete(table);
+    return true;
+  }
+
+  #record(table: TableName): TableRecord | undefined {
+    return Object.values(this.#tables).find((record) => record.table === `public.${table}`);
+  }
+
+  /** Keys of tables that are not in step: forward only, through committed states. */
+  #follow(changed: ReadonlyMap<string, string | null>, open: CommittedTransaction | null): void {
+    for (const [key, value] of changed) {
+      if (this.#exact.has(tableOf(key))) continue;
+      const states = this.#history.states.get(key) ?? [];
+      const from = this.#seen.get(key) ?? -1;
+      const index = indexOfState(states, from, value);
+      if (index !== null) this.#seen.set(key, index);
+      else if (!open?.between.get(key)?.has(value)) {
+        const known = states.findIndex((state) => sameJson(state.value, value));
+        const what =
+          known < 0
+            ? 'never held'
+            : `held before, as state ${known} of ${states.length}; etcd had ${from}`;
+        this.#problem(`${key} got a value that the source ${what}: ${shown(value)}`);
+      }
+    }
+  }
+
+  /** Keys of tables that are in step: what the transactions of this revision touched, and what it wrote. */
+  #checkExact(
+    from: number,
+    changed: ReadonlyMap<string, string | null>,
+    open: CommittedTransaction | null,
+  ): void {
+    const keys = new Set(changed.keys());
+    for (let index = from; index < this.#count; index++) {
+      for (const key of this.#history.transactions[index]!.touched) keys.add(key);
+    }
+    for (const key of keys) {
+      if (!this.#exact.has(tableOf(key))) continue;
+      const before = this.#shadow.get(key) ?? null;
+      const now = changed.get(key);
+      if (now !== undefined && sameJson(now, before)) this.#problem(`${key} was written again`);
+      if (open?.touched.has(key)) {
+        if (now !== undefined && !open.between.get(key)?.has(now)) {
+          this.#problem(`${key} got a value that the split transaction has not: ${shown(now)}`);
+        }
+        continue;
+      }
+      this.#checkKey(key, now === undefined ? before : now);
+    }
+  }
+
+  #checkKey(key: string, now: string | null): void {
+    const states = this.#history.states.get(key) ?? [];
+    const index = this.#expected(states, this.#record(tableOf(key))?.mark?.snapshot ?? null);
+    const value = states[index]?.value ?? null;
+    this.#seen.set(key, index);
+    if (sameJson(value, now)) return;
+    const known = states.findIndex((state) => sameJson(state.value, now));
+    const what = known < 0 ? 'never held' : `held as state ${known}`;
+    this.#problem(
+      `${key} is ${shown(now)}, which the source ${what}; state ${index} of ${states.length} is ${shown(value)}`,
+    );
+  }
+
+  /** The last state that the position, or the snapshot that the table was dumped from, contains. */
+  #expected(states: readonly KeyState[], snapshot: string | null): number {
+    let [low, high] = [0, states.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (states[middle]!.at < this.#count) low = middle + 1;
+      else high = middle;
+    }
+    let found = low - 1;
+    if (snapshot === null) return found;
+    for (let index = low; index < states.length; index++) {
+      const { xid } = this.#history.transactions[states[index]!.at]!;
+      if (snapshotContains(snapshot, xid)) found = index;
+    }
+    return found;
+  }
+
+  /** Tables that are in step from this revision on, and those whose mark is gone: every key is compared. */
+  #tighten({ phase }: StoredCheckpoint, before: TableRecords, loosened: Set<TableName>): void {
+    if (phase !== 'stream') return;
+    for (const table of tableNames) {
+      const record = this.#record(table);
+      if (record?.state !== 'done') continue;
+      const marked =
+        Object.values(before).find(({ table: name }) => name === record.table)?.mark ?? null;
+      const entered = !this.#exact.has(table) && !loosened.has(table);
+      const passed = this.#exact.has(table) && marked !== null && record.mark === null;
+      if (!entered && !passed) continue;
+      if (entered && !this.#isWholeAgain(table, record)) continue;
+      if (entered) this.#dumps += 1;
+      this.#exact.add(table);
+      for (const key of this.#keysOf.get(table) ?? []) {
+        this.#checkKey(key, this.#shadow.get(key) ?? null);
+      }
+    }
+  }
+
+  #isWholeAgain(table: TableName, record: TableRecord): boolean {
+    const unlogged = this.#unlogged.get(table);
+    if (unlogged === undefined) return true;
+    // The first dump ends at its own position, without a mark.
+    if (record.mark === null && this.#checkpoint?.phase === 'dump') {
+      this.#unlogged.delete(table);
+      return true;
+    }
+    return this.#isAfterUnlogged(table, record);
+  }
+}
+
+function indexOfState(
+  states: readonly KeyState[],
+  from: number,
+  value: string | null,
+): number | null {
+  if (from < 0 && value === null) return from;
+  for (let index = Math.max(from, 0); index < states.length; index++) {
+    if (sameJson(states[index]!.value, value)) return index;
+  }
+  return null;
+}
+
+function shown(value: string | null): string {
+  return value === null ? 'absent' : value.slice(0, 160);
+}

@@ -1,0 +1,135 @@
+/** Several connections that change the tables at random, in transactions that overlap. */
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { TestDatabase } from '../../support/database.ts';
+import { type Change, largeChange, smallChanges, truncate } from './changes.ts';
+import { createRandom, type Random } from './random.ts';
+
+export interface RandomWriter {
+  readonly committed: number;
+  readonly rolledBack: number;
+  /** Rejects when a connection met an error that no random writer may meet. */
+  readonly failure: Promise<never>;
+  /** Tables may be truncated from now on. */
+  mayTruncate(): void;
+  /** The next transaction of some connection will be one that does not fit one etcd transaction. */
+  wantLarge(): void;
+  stop(): Promise<void>;
+}
+
+export interface WriterOptions {
+  readonly database: TestDatabase;
+  readonly seed: number;
+  readonly connections: number;
+  /** A connection rests so long after a transaction, at most. */
+  readonly restMs: number;
+}
+
+/** Deadlock, unique violation, lock timeout, TRUNCATE with deferred checks pending: what happens to writers that overlap. */
+const expectedErrors = new Set(['40P01', '23505', '55P03', '55006']);
+
+interface Shared {
+  running: boolean;
+  committed: number;
+  rolledBack: number;
+  transactions: number;
+  largeWanted: number;
+  truncates: boolean;
+}
+
+export async function startRandomWriter(options: WriterOptions): Promise<RandomWriter> {
+  const shared: Shared = {
+    running: true,
+    committed: 0,
+    rolledBack: 0,
+    transactions: 0,
+    largeWanted: 0,
+    truncates: false,
+  };
+  const clients = await Promise.all(
+    Array.from({ length: options.connections }, () => options.database.connect()),
+  );
+  const work = clients.map((client, index) =>
+    write(client, createRandom(options.seed * 31 + index), shared, options.restMs),
+  );
+  const done = Promise.all(work);
+  const failure = new Promise<never>((_, reject) => done.catch(reject));
+  failure.catch(() => {});
+  return {
+    get committed() {
+      return shared.committed;
+    },
+    get rolledBack() {
+      return shared.rolledBack;
+    },
+    failure,
+    mayTruncate() {
+      shared.truncates = true;
+    },
+    wantLarge() {
+      shared.largeWanted += 1;
+    },
+    async stop() {
+      shared.running = false;
+      await done;
+      await Promise.all(clients.map((client) => client.end()));
+    },
+  };
+}
+
+async function write(client: pg.Client, random: Random, shared: Shared, restMs: number) {
+  await client.query(`SET lock_timeout = '2s'`);
+  while (shared.running) {
+    shared.transactions += 1;
+    const large = shared.largeWanted > 0 || random.chance(0.003);
+    if (large && shared.largeWanted > 0) shared.largeWanted -= 1;
+    const rollBack = random.chance(large ? 0.1 : 0.12);
+    try {
+      const truncates = shared.truncates && random.chance(0.003);
+      await transaction(client, random, { txn: shared.transactions, large, truncates, rollBack });
+      if (rollBack) shared.rolledBack += 1;
+      else shared.committed += 1;
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError) || !expectedErrors.has(error.code ?? ''))
+        throw error;
+      await client.query('ROLLBACK');
+      shared.rolledBack += 1;
+    }
+    // Bursts without a pause, so that commits stand side by side in the log.
+    if (random.chance(0.5)) await delay(random.below(restMs));
+  }
+}
+
+interface Plan {
+  readonly txn: number;
+  readonly large: boolean;
+  readonly truncates: boolean;
+  readonly rollBack: boolean;
+}
+
+async function transaction(client: pg.Client, random: Random, plan: Plan): Promise<void> {
+  const run: Change['run'] = (sql, values) => client.query(sql, values);
+  const step = () => random.pick(smallChanges)({ run, random, txn: plan.txn });
+  if (!plan.large && !plan.truncates && !plan.rollBack && random.chance(0.3)) {
+    // A statement of its own: the shortest transaction there is.
+    await step();
+    return;
+  }
+  await client.query('BEGIN');
+  const count = 1 + random.below(5);
+  for (let index = 0; index < count; index++) {
+    if (random.chance(0.1)) await undone(client, step);
+    else await step();
+  }
+  if (plan.truncates) await truncate({ run, random, txn: plan.txn });
+  if (plan.large) await largeChange({ run, random, txn: plan.txn });
+  if (plan.large || plan.truncates) await step();
+  await client.query(plan.rollBack ? 'ROLLBACK' : 'COMMIT');
+}
+
+/** A step that a savepoint takes back. */
+async function undone(client: pg.Client, step: () => Promise<void>): Promise<void> {
+  await client.query('SAVEPOINT undone');
+  await step();
+  await client.query('ROLLBACK TO undone');
+}
