@@ -40,7 +40,19 @@ interface Shared {
 }
 
 export function createService(config: Config, logger: Logger): Service {
-  const client = createEtcdClient(etcdClientOptions(config.etcd));
+  const contact: EtcdContact = {
+    everReached: false,
+    reachable: false,
+    message: 'etcd was not reached yet',
+  };
+  const client = createEtcdClient({
+    ...etcdClientOptions(config.etcd),
+    // A watch that waits for etcd to come back says nothing; the lease, a write or a read notices at once.
+    onContact(failure) {
+      contact.reachable = failure === null;
+      contact.message = failure?.message ?? null;
+    },
+  });
   const shared: Shared = {
     config,
     logger,
@@ -48,10 +60,10 @@ export function createService(config: Config, logger: Logger): Service {
     session: new Session(client),
     limits: createServerLimits(),
     observers: new Observers(),
-    contact: { everReached: false, reachable: false, message: 'etcd was not reached yet' },
+    contact,
   };
   const syncs = new Map(config.syncs.map((sync) => [sync.name, superviseSync(sync, shared)]));
-  const { observers, contact } = shared;
+  const { observers } = shared;
   const supervisor = new Supervisor({ syncs, observers, contact, decodeStatus: syncFromJson });
   return {
     supervisor,

@@ -30,6 +30,8 @@ export interface ChannelOptions {
   readonly user: { readonly name: string; readonly password: string } | null;
   /** null: endpoints without `https://` are plain text. */
   readonly tls: TlsOptions | null;
+  /** Called after each call: null when etcd answered, whatever it said; the error when it did not. */
+  readonly onContact?: ((failure: WatcherError | null) => void) | undefined;
 }
 
 export interface CallOptions {
@@ -64,6 +66,7 @@ function same(message: Buffer): Buffer {
 export class Channel {
   readonly #members: readonly Client[];
   readonly #user: ChannelOptions['user'];
+  readonly #onContact: ChannelOptions['onContact'];
   #current = 0;
   /** Shared by calls that come meanwhile; null: none yet, or it was refused. */
   #token: Promise<string | null> | null = null;
@@ -75,6 +78,7 @@ export class Channel {
     const secure = () =>
       credentials.createSsl(tls?.ca ?? null, tls?.key ?? null, tls?.cert ?? null);
     this.#user = options.user;
+    this.#onContact = options.onContact;
     this.#members = options.endpoints.map((text) => {
       const endpoint = parseEndpoint(text, tls !== null);
       const security = endpoint.tls ? secure() : credentials.createInsecure();
@@ -181,11 +185,16 @@ export class Channel {
         { deadline: Date.now() + timeoutMs },
         (error, value) => {
           signal?.removeEventListener('abort', abort);
-          if (error === null && value !== undefined) return resolve(value);
+          if (error === null && value !== undefined) {
+            this.#onContact?.(null);
+            return resolve(value);
+          }
           if (signal?.aborted === true) return reject(signal.reason);
           const failure = etcdError(error);
+          const away = reasonOf(failure) === 'unavailable';
           const inUse = this.#members[this.#current] === member;
-          if (reasonOf(failure) === 'unavailable' && inUse) this.leaveMember();
+          if (away && inUse) this.leaveMember();
+          this.#onContact?.(away ? failure : null);
           return reject(failure);
         },
       );

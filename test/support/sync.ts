@@ -274,7 +274,7 @@ class RunningSync implements Omit<TestSync, keyof AsyncDisposable> {
     return this.watcher.log
       .filter(({ msg }) => msg !== 'request')
       .slice(-15)
-      .map((line) => JSON.stringify(line))
+      .map((line) => JSON.stringify(line, (key, value) => (key === 'stack' ? undefined : value)))
       .join('\n');
   }
 }
