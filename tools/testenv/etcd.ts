@@ -23,6 +23,8 @@ export interface EtcdOptions {
   readonly clusterOf?: number;
   /** A folder to keep the data in, absolute. Without it: a new folder that goes with the server. */
   readonly dir?: string;
+  /** True: writes wait for the disk, as in production. */
+  readonly fsync?: boolean;
 }
 
 /** What can be done to one member, or to all at once. */
@@ -97,7 +99,7 @@ async function makePlan(options: EtcdOptions): Promise<Plan> {
   // From 3.5 on; tests need no data that outlives a power cut.
   const help = await run(programs.etcd, ['--help'], { env: { ETCD_UNSUPPORTED_ARCH: '' } });
   const args = [
-    ...(help.includes('--unsafe-no-fsync') ? ['--unsafe-no-fsync'] : []),
+    ...(!options.fsync && help.includes('--unsafe-no-fsync') ? ['--unsafe-no-fsync'] : []),
     ...(certificates ? tlsArguments(options, certificates) : []),
     ...(options.args ?? []),
   ];

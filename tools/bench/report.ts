@@ -1,0 +1,149 @@
+/** Rounds → tables for people, with the targets of the project and whether they are reached. */
+
+import type { CaseName, Round, Throughput } from './cases.ts';
+import { type Figure, median, rate } from './figures.ts';
+
+/** Whole ÷ the slower of the two alone, for these cases. */
+const ratioTarget = { least: 0.6, cases: ['1000', 'dump'] as readonly CaseName[] };
+const peakTargetBytes = 300_000_000;
+const p50TargetMs = 10;
+
+const titles: Readonly<Record<CaseName, string>> = {
+  '1': 'transactions of 1 row',
+  '10': 'transactions of 10 rows',
+  '1000': 'transactions of 1,000 rows',
+  single: 'one transaction',
+  dump: 'dump',
+  latency: 'latency',
+};
+
+const columns = [
+  'case',
+  'source alone',
+  'driver alone',
+  'sink alone',
+  'whole',
+  'ratio',
+  'watcher µs/row',
+  'etcd µs/row',
+  'postgres µs/row',
+  'peak MB',
+  'etcd peak MB',
+];
+
+interface Target {
+  readonly what: string;
+  readonly value: string;
+  readonly reached: boolean;
+}
+
+type ThroughputRound = Round & { readonly result: Throughput };
+
+function isThroughput(round: Round): round is ThroughputRound {
+  return round.result.kind === 'throughput';
+}
+
+function byName(rounds: readonly ThroughputRound[]): Map<CaseName, readonly ThroughputRound[]> {
+  const names = new Set(rounds.map((round) => round.case));
+  return new Map([...names].map((name) => [name, rounds.filter((round) => round.case === name)]));
+}
+
+/** Lines of Markdown: they are read in a terminal and go into docs/performance.md as they are. */
+export function report(rounds: readonly Round[]): string[] {
+  const cases = byName(rounds.filter(isThroughput));
+  const lines: string[] = [];
+  if (cases.size > 0) {
+    lines.push(row(columns), row(columns.map((_, index) => (index === 0 ? '---' : '--:'))));
+    for (const [name, its] of cases) lines.push(row([titles[name], ...cells(its)]));
+  }
+  for (const { result } of rounds) {
+    if (result.kind !== 'latency') continue;
+    const { transactions, p50Ms, p99Ms, maxMs } = result;
+    lines.push(
+      '',
+      `latency of ${transactions} transactions, commit → watch event: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, longest ${maxMs.toFixed(1)} ms`,
+    );
+  }
+  lines.push('');
+  for (const { what, value, reached } of targets(rounds)) {
+    lines.push(`${reached ? 'reached' : 'MISSED '}  ${what}: ${value}`);
+  }
+  return lines;
+}
+
+function cells(rounds: readonly ThroughputRound[]): string[] {
+  const of = (pick: (result: Throughput) => Figure | null) =>
+    rounds.map(({ result }) => pick(result)).filter((figure) => figure !== null);
+  const cost = (role: keyof Figure['cpu']) =>
+    over(
+      of(({ whole }) => whole).map(({ cpu, rows }) => ((cpu[role] ?? 0) / rows) * 1e6),
+      1,
+    );
+  const megabytes = (pick: (figure: Figure) => number | undefined) =>
+    over(
+      of(({ whole }) => whole).map((figure) => (pick(figure) ?? 0) / 1e6),
+      0,
+    );
+  return [
+    rates(of(({ plainSource }) => plainSource)),
+    rates(of(({ driver }) => driver)),
+    rates(of(({ sink }) => sink)),
+    rates(of(({ whole }) => whole)),
+    over(
+      rounds.map(({ result }) => result.ratio),
+      2,
+    ),
+    cost('watcher'),
+    cost('etcd'),
+    cost('postgres'),
+    megabytes(({ peakBytes }) => peakBytes),
+    megabytes(({ etcdPeakBytes }) => etcdPeakBytes),
+  ];
+}
+
+/** In thousand rows a second. */
+function rates(figures: readonly Figure[]): string {
+  if (figures.length === 0) return '–';
+  return `${over(
+    figures.map((figure) => rate(figure) / 1000),
+    1,
+  )}k`;
+}
+
+/** The median, and with several rounds the least and the greatest. */
+function over(values: readonly number[], digits: number): string {
+  const middle = median(values).toFixed(digits);
+  if (values.length === 1) return middle;
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return `${middle} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
+}
+
+function targets(rounds: readonly Round[]): Target[] {
+  const found: Target[] = [];
+  const throughputs = rounds.filter(isThroughput);
+  for (const name of ratioTarget.cases) {
+    const ratios = throughputs
+      .filter((each) => each.case === name)
+      .map(({ result }) => result.ratio);
+    if (ratios.length === 0) continue;
+    const ratio = median(ratios);
+    const what = `whole ÷ the slower alone, ${titles[name]} (≥ ${ratioTarget.least})`;
+    found.push({ what, value: ratio.toFixed(2), reached: ratio >= ratioTarget.least });
+  }
+  for (const [name, its] of byName(throughputs)) {
+    const peak = Math.max(...its.map(({ result }) => result.whole.peakBytes ?? 0));
+    const what = `peak memory, ${titles[name]} (≤ ${peakTargetBytes / 1e6} MB)`;
+    found.push({ what, value: `${(peak / 1e6).toFixed(0)} MB`, reached: peak <= peakTargetBytes });
+  }
+  const p50s = rounds.flatMap(({ result }) => (result.kind === 'latency' ? [result.p50Ms] : []));
+  if (p50s.length > 0) {
+    const p50 = median(p50s);
+    const what = `latency p50 (≤ ${p50TargetMs} ms)`;
+    found.push({ what, value: `${p50.toFixed(1)} ms`, reached: p50 <= p50TargetMs });
+  }
+  return found;
+}
+
+function row(texts: readonly string[]): string {
+  return `| ${texts.join(' | ')} |`;
+}
