@@ -68,6 +68,11 @@ export interface RowChunk {
   readonly rows: readonly FullRow[];
   /** True for the last chunk of a table; every table of a dump has exactly one, maybe empty. */
   readonly last: boolean;
+  /**
+   * The table was truncated or rewritten after the snapshot, which does not protect its rows from that: they are
+   * gone, and none were read. It must be dumped again, in a later snapshot.
+   */
+  readonly replaced?: true;
 }
 
 /** The first copy, at a known position: stream from `position` afterwards, nothing is lost or repeated. */

@@ -45,8 +45,12 @@ export async function firstDump(options: FirstDumpOptions): Promise<ResumePoint>
 
   const dump = await driver.dump(signal);
   const states = dump.tables.map((source) => adopt(tables, source));
-  if (options.mayDump) await copyAll(options, states, dump.chunks);
+  const replaced: ReadonlySet<TableState> = options.mayDump
+    ? await copyAll(options, states, dump.chunks)
+    : new Set();
   for (const table of states) {
+    // Stays held: it is dumped again beside the stream.
+    if (replaced.has(table)) continue;
     table.held = false;
     tables.complete(table);
   }
@@ -68,7 +72,7 @@ async function copyAll(
   options: FirstDumpOptions,
   states: readonly TableState[],
   chunks: AsyncIterable<RowChunk>,
-): Promise<void> {
+): Promise<ReadonlySet<TableState>> {
   const { sink, writer, tables, progress, events, signal } = options;
   const copy = new TableCopy({
     sink,
@@ -80,8 +84,9 @@ async function copyAll(
     maxOps: sink.limits.maxOps,
   });
   await copy.list(states.map((table) => table.mapper.prefix));
-  await copy.copy(chunks);
+  const replaced = await copy.copy(chunks);
   for (const table of states) {
+    if (replaced.has(table)) continue;
     await copy.sweep(table.mapper.prefix);
     for (const prefix of table.stalePrefixes) await copy.sweepOld(prefix);
   }
@@ -90,6 +95,7 @@ async function copyAll(
     tables.forget(id);
   }
   if (options.adopt && hasOwnName(options.syncPrefix)) await copy.sweepOld(options.syncPrefix);
+  return replaced;
 }
 
 /** The catalog may have changed since it was looked at: the dump's own view counts. */

@@ -151,8 +151,12 @@ export class Redumps {
     );
     for (const state of states) if (!complete.includes(state)) this.want(state.id, state.name);
     await copy.list(states.map((state) => state.mapper.prefix));
-    await copy.copy(redump.chunks);
+    const replaced = await copy.copy(redump.chunks);
     for (const state of states) {
+      if (replaced.has(state)) {
+        this.want(state.id, state.name);
+        continue;
+      }
       await copy.sweep(state.mapper.prefix);
       for (const prefix of state.stalePrefixes) await copy.sweepOld(prefix);
     }
@@ -246,6 +250,7 @@ export class Redumps {
     const { signal } = this.#options;
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(signal.reason);
+      if (signal.aborted) abort();
       signal.addEventListener('abort', abort, { once: true });
       this.#waiters.push(() => {
         signal.removeEventListener('abort', abort);

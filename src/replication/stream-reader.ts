@@ -40,7 +40,7 @@ export interface StreamReaderOptions {
 interface OpenTransaction {
   readonly ops: TransactionOps;
   readonly applier: ChangeApplier;
-  /** Began before the last restart: what its first part did to deferrable keys is not known here. */
+  /** Began before the last restart. */
   readonly resumed: boolean;
 }
 
@@ -89,7 +89,7 @@ export class StreamReader {
   async #part(part: TransactionPart): Promise<void> {
     const { writer } = this.#options;
     const open = this.#open ?? this.#begin(part);
-    const applied = this.#sort(part, open);
+    const applied = this.#sort(part);
     await open.applier.apply(applied);
     if (!part.last) {
       writer.grown(open.ops);
@@ -126,16 +126,16 @@ export class StreamReader {
   }
 
   /** Finds the changes that are applied now; puts the others where they wait. */
-  #sort(part: TransactionPart, open: OpenTransaction): TableChange[] {
+  #sort(part: TransactionPart): TableChange[] {
     const applied: TableChange[] = [];
     for (const change of part.changes) {
-      const placed = this.#route(part, change, open);
+      const placed = this.#route(part, change);
       if (placed !== null) applied.push(placed);
     }
     return applied;
   }
 
-  #route(part: TransactionPart, change: Change, open: OpenTransaction): TableChange | null {
+  #route(part: TransactionPart, change: Change): TableChange | null {
     const { tables, redumps, driver } = this.#options;
     const { relation } = change;
     const table = tables.get(relation.tableId);
@@ -145,19 +145,11 @@ export class StreamReader {
     }
     if (table.mark !== null && !table.held && driver.contains(table.mark, part)) return null;
     const placed = { table, change };
-    if (!table.held && this.#mustDump(table, change, open)) {
+    if (!table.held && relation.signature !== table.source.relation.signature) {
       redumps.want(table.id, table.name);
     }
     if (!table.held) return placed;
     redumps.hold(part, placed);
     return null;
-  }
-
-  #mustDump(table: TableState, change: Change, open: OpenTransaction): boolean {
-    const { relation } = change;
-    return (
-      relation.signature !== table.source.relation.signature ||
-      (relation.keyDeferrable && open.resumed)
-    );
   }
 }

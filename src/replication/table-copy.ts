@@ -45,12 +45,14 @@ export class TableCopy {
     }
   }
 
-  /** Resolves when every row is durable. */
-  async copy(chunks: AsyncIterable<RowChunk>): Promise<void> {
+  /** Resolves when every row is durable, with the tables that could not be read and must be dumped again. */
+  async copy(chunks: AsyncIterable<RowChunk>): Promise<ReadonlySet<TableState>> {
+    const replaced = new Set<TableState>();
     let section = new Section();
     for await (const chunk of chunks) {
       const table = this.#options.tables.get(chunk.relation.tableId);
       if (table === undefined) continue;
+      if (chunk.replaced) replaced.add(table);
       for (const op of this.#changedRows(table, chunk)) {
         if (section.tryAdd([op], this.#limits)) continue;
         await this.#send(section, []);
@@ -63,6 +65,7 @@ export class TableCopy {
     }
     if (!section.isEmpty) await this.#send(section, []);
     await Promise.all(this.#outstanding.splice(0));
+    return replaced;
   }
 
   *#changedRows(table: TableState, chunk: RowChunk): Generator<KeyOp> {

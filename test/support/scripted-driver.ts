@@ -71,7 +71,9 @@ class ScriptedDriver implements Driver {
     await this.#called('redump', signal);
     const source = this.#source;
     const chunks = source.chunks(ids, signal);
-    return { tables: source.sourceTables(ids), chunks, mark: source.mark() };
+    const redump = { tables: source.sourceTables(ids), chunks, mark: source.mark() };
+    await source.afterSnapshot();
+    return redump;
   }
 
   async *stream(from: ResumePoint, signal: AbortSignal): AsyncGenerator<StreamMessage> {

@@ -92,6 +92,8 @@ export class ScriptedSource {
   readonly failures = new Map<string, unknown[]>();
   /** Awaited before a chunk of a dump is given. */
   beforeChunk: (table: string) => Promise<unknown> = async () => undefined;
+  /** Awaited before a dump beside the stream is handed out: the snapshot has been taken. */
+  afterSnapshot: () => Promise<unknown> = async () => undefined;
   onAcknowledge: (lsn: bigint) => void = () => undefined;
   readonly #sequenceOf = new Map<string, number>();
   #commits = 0;

@@ -10,7 +10,7 @@ import { MemoryStore } from '../../support/memory-sink.ts';
 import { Random } from '../../support/random.ts';
 import { RandomWorkload } from '../../support/random-workload.ts';
 import { ReplicationModel } from '../../support/replication-model.ts';
-import { lsnOf, ScriptedSource } from '../../support/scripted-source.ts';
+import { ScriptedSource } from '../../support/scripted-source.ts';
 
 const runs = Number(process.env.WATCHER_RUNS ?? 60);
 const steps = 80;
@@ -41,6 +41,7 @@ class Run {
     this.model = new ReplicationModel(this.source);
     this.workload.onCommit = (transaction) => this.model.record(transaction);
     this.source.beforeChunk = () => this.#pause(6);
+    this.source.afterSnapshot = () => this.#pause(12);
     this.source.onAcknowledge = (lsn) => {
       const position = this.store.checkpoint?.position ?? null;
       const durable = position !== null && 'lsn' in position ? position.lsn : '';
@@ -110,8 +111,6 @@ test.for(
     await run.finish();
     expect([...run.faults, ...run.model.faults(run.store)]).toEqual([]);
     expect(run.store.values()).toEqual(run.model.expected());
-    expect(lsnOf({ kind: 'postgres', lsn: run.source.acknowledged.at(-1) ?? 0n })).toBeGreaterThan(
-      0n,
-    );
+    expect(run.source.acknowledged.length).toBeGreaterThan(0);
   },
 );
