@@ -1,5 +1,5 @@
 /**
- * Who runs PostgreSQL: it refuses to run as root, so root gives it to another account of the machine.
+ * Who runs the databases: they refuse to run as root, so root gives them to another account of the machine.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ function findAccount(): Account | undefined {
   return idOf('postgres') ?? idOf('nobody') ?? { uid: 65534, gid: 65534 };
 }
 
-/** The account for PostgreSQL when we are root; undefined: our own user will do. */
+/** The account for databases when we are root; undefined: our own user will do. */
 export const serverAccount: Account | undefined = findAccount();
 
 /** Whether the server's account can enter a folder: no folder on the way may be closed to it (a 0700 home of root is). */

@@ -20,23 +20,38 @@ export async function ownRelease(): Promise<string | undefined> {
   return /^VERSION_CODENAME="?([a-z]+)/m.exec(text)?.[1];
 }
 
+type Settings = Readonly<Record<string, string>>;
+
+function optionsOf(settings: Settings): string[] {
+  return Object.entries(settings).map(([key, value]) => `-o${key}=${value}`);
+}
+
+/** A cache of our own and an empty dpkg status, so that nothing depends on what is installed. The lists are the machine's. */
+async function privateState(folder: string): Promise<Settings> {
+  await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
+  await writeFile(join(folder, 'status'), '');
+  return {
+    'Dir::State::status': join(folder, 'status'),
+    'Dir::Cache': join(folder, 'cache'),
+  };
+}
+
 interface PrivateApt {
   readonly options: readonly string[];
   readonly folder: string;
 }
 
-/** An apt with lists and a cache of its own. The dpkg status is empty, so that nothing depends on what is installed. */
+/** An apt with lists of its own, too. */
 async function privateApt(folder: string): Promise<PrivateApt> {
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
-  await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
-  await writeFile(join(folder, 'status'), '');
   const settings = {
+    ...(await privateState(folder)),
     'Dir::State': folder,
     'Dir::State::Lists': join(folder, 'lists'),
-    'Dir::State::status': join(folder, 'status'),
-    'Dir::Cache': join(folder, 'cache'),
     'Acquire::Languages': 'none',
     'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled': 'false',
+    // Descriptions for software centres, which a desktop's apt fetches: a third of all that would be downloaded.
+    'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled': 'false',
     'Acquire::GzipIndexes': 'true',
     'Acquire::Retries': '3',
     // A mirror may be a frozen snapshot. Signatures are verified all the same.
@@ -44,7 +59,7 @@ async function privateApt(folder: string): Promise<PrivateApt> {
     // As root, apt would fetch as a user that cannot write this folder.
     ...(process.getuid?.() === 0 && { 'APT::Sandbox::User': 'root' }),
   };
-  return { folder, options: Object.entries(settings).map(([key, value]) => `-o${key}=${value}`) };
+  return { folder, options: optionsOf(settings) };
 }
 
 /** The base addresses of the distribution's archive, as the machine has them. */
@@ -86,15 +101,40 @@ async function useOtherRelease(apt: PrivateApt, release: string): Promise<Privat
   };
 }
 
-async function download(
+export interface Wanted {
+  readonly packages: readonly string[];
+  /** Of Debian; the machine's own without it. */
+  readonly release?: string | undefined;
+  /** Also the shared libraries that they need, the C library with its loader included. */
+  readonly withLibraries?: boolean;
+}
+
+/** The packages and the libraries that they depend on, each with its version: `name=version`. */
+async function resolveLibraries(
+  options: readonly string[],
   packages: readonly string[],
-  folder: string,
-  release: string | undefined,
-): Promise<void> {
+): Promise<string[]> {
+  const flags = ['-qq', '--no-install-recommends', '--simulate', '--yes'];
+  const plan = await run('apt-get', [...options, ...flags, 'install', ...packages]);
+  return [...plan.matchAll(/^Inst (\S+) \((\S+)/gm)]
+    .filter(([, name = '']) => packages.includes(name) || /^lib(?!perl|.*-perl$)/.test(name))
+    .map(([, name, version]) => `${name}=${version}`);
+}
+
+async function fetchDebs(options: readonly string[], wanted: Wanted, folder: string) {
+  const names = wanted.withLibraries
+    ? await resolveLibraries(options, wanted.packages)
+    : wanted.packages;
+  await run('apt-get', [...options, '-qq', 'download', ...names], { cwd: folder });
+}
+
+async function download(wanted: Wanted, folder: string): Promise<void> {
+  const { release } = wanted;
   const own = release === undefined || release === (await ownRelease());
   if (own) {
     // The cheap way: the lists that are there. They may be missing, or older than the mirror.
-    const tried = await run('apt-get', ['-qq', 'download', ...packages], { cwd: folder }).then(
+    const state = wanted.withLibraries ? await privateState(join(folder, 'state')) : {};
+    const tried = await fetchDebs(optionsOf(state), wanted, folder).then(
       () => true,
       () => false,
     );
@@ -103,22 +143,14 @@ async function download(
   let apt = await privateApt(join(folder, 'apt'));
   if (!own) apt = await useOtherRelease(apt, release);
   await run('apt-get', [...apt.options, '-qq', 'update']);
-  await run('apt-get', [...apt.options, '-qq', 'download', ...packages], { cwd: folder });
+  await fetchDebs(apt.options, wanted, folder);
 }
 
-/**
- * Unpacks Debian packages, without what they depend on, into a folder. `.debs` in it is removed at the end.
- *
- * @param release of Debian; the machine's own when it is left out
- */
-export async function unpackDebianPackages(
-  packages: readonly string[],
-  into: string,
-  release?: string,
-): Promise<void> {
+/** Unpacks Debian packages into a folder. `.debs` in it is removed at the end. */
+export async function unpackDebianPackages(wanted: Wanted, into: string): Promise<void> {
   const debs = join(into, '.debs');
   await mkdir(debs);
-  await download(packages, debs, release);
+  await download(wanted, debs);
   for (const deb of (await readdir(debs)).filter((name) => name.endsWith('.deb'))) {
     await run('dpkg-deb', ['-x', join(debs, deb), into]);
   }

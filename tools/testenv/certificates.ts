@@ -6,8 +6,9 @@
  */
 
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { giveToServer } from './account.ts';
 
 /** The paths of a certificate and its private key, both PEM. */
 export interface KeyPairFiles {
@@ -142,4 +143,17 @@ export async function makeCertificates(
     clients.map(async (name) => [name, await issue(`client-${name}`, name)] as const),
   );
   return { ca, server, nameless, clients: Object.fromEntries(issued) };
+}
+
+/** As `makeCertificates`, for a server that runs as `serverAccount`: it reads its files as that user, and refuses a key that others can read. */
+export async function makeServerCertificates(
+  dir: string,
+  clients: readonly string[],
+): Promise<CertificateFiles> {
+  const certificates = await makeCertificates(dir, clients);
+  await chmod(dir, 0o755);
+  for (const file of [certificates.ca, certificates.server.cert, certificates.server.key]) {
+    await giveToServer(file);
+  }
+  return certificates;
 }

@@ -38,7 +38,7 @@ async function unpacked(wanted: EtcdVersion | undefined): Promise<EtcdPrograms> 
   const release = wanted && releases[wanted];
   const name = `etcd-${release ?? (await ownRelease()) ?? 'own'}-${process.arch}`;
   const folder = await installOnce(name, (staging) =>
-    unpackDebianPackages(['etcd-server', 'etcd-client'], staging, release),
+    unpackDebianPackages({ packages: ['etcd-server', 'etcd-client'], release }, staging),
   );
   const etcd = join(folder, 'usr/bin/etcd');
   return { etcd, etcdctl: join(folder, 'usr/bin/etcdctl'), version: await versionOf(etcd) };

@@ -1,7 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { logTail } from './supervised.ts';
 
 /**
  * The first port that the kernel gives to outgoing connections. A server's port lies below: one that the kernel hands out may
@@ -37,4 +40,24 @@ export async function freePort(): Promise<number> {
     }
   }
   return listenOnce(0);
+}
+
+/**
+ * Starts a server on a free port; when another process takes the port first, on another one.
+ *
+ * @param dir where the server's log is
+ */
+export async function startOnFreePort<T>(
+  dir: string,
+  start: (port: number) => Promise<T>,
+): Promise<{ port: number; process: T }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    try {
+      return { port, process: await start(port) };
+    } catch (error) {
+      if (attempt === 5 || !/Address already in use/.test(await logTail(dir))) throw error;
+      await rm(join(dir, 'server.log'));
+    }
+  }
 }

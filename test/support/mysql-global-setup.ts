@@ -1,0 +1,53 @@
+/** Starts the servers that the tests of MySQL and MariaDB share, once per run and only if such tests run. */
+
+import type { TestProject } from 'vitest/node';
+import {
+  externalServers,
+  openEtcd,
+  openMariadb,
+  openMysql,
+} from '../../tools/testenv/environment.ts';
+import type { MysqlAddress } from '../../tools/testenv/mysql-address.ts';
+import { NotInstallable } from '../../tools/testenv/mysql-programs.ts';
+import { openShared } from './shared-servers.ts';
+
+/** `mysql`: 9.7 or later. `mysql56`: 5.6. */
+export type SharedMysql = 'mysql' | 'mariadb' | 'mysql56';
+
+/** A server, or why there is none. */
+export type MysqlOrReason = { readonly address: MysqlAddress } | { readonly missing: string };
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    mysql: Record<SharedMysql, MysqlOrReason>;
+  }
+}
+
+/** A MySQL that cannot be installed here skips its tests, loudly. Every other failure is one. */
+async function unlessMissing(
+  name: string,
+  opening: Promise<{ readonly address: MysqlAddress }>,
+): Promise<MysqlOrReason> {
+  try {
+    const { address } = await opening;
+    return { address };
+  } catch (error) {
+    if (!(error instanceof NotInstallable)) throw error;
+    console.error(`\n*** The tests of ${name} are SKIPPED: ***\n${error.message}\n`);
+    return { missing: error.message };
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  project.provide('external', externalServers());
+  const servers = await openShared(async ({ keep }) => {
+    project.provide('etcd', (await keep(openEtcd())).address);
+    const { address } = await keep(openMariadb('10.11'));
+    project.provide('mysql', {
+      mariadb: { address },
+      mysql: await unlessMissing('MySQL 9.7', keep(openMysql('9.7'))),
+      mysql56: await unlessMissing('MySQL 5.6', keep(openMysql('5.6'))),
+    });
+  });
+  return servers.close;
+}
