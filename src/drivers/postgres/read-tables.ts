@@ -21,6 +21,9 @@ export interface ReadTablesOptions {
   rebind(definition: TableDefinition): Promise<BoundRelation>;
 }
 
+/** Whoever alters the table may take its time. */
+const unlimitedMs = 2 ** 31 - 1;
+
 /** Large tables first, so that the connections end at about the same time. */
 export async function* readTables(options: ReadTablesOptions): AsyncGenerator<RowChunk> {
   const queue = options.tables.toSorted(
@@ -52,6 +55,10 @@ async function* readTable(
 ): AsyncGenerator<RowChunk> {
   let { bound } = table;
   const { definition } = table;
+  if (await wasReplaced(connection, definition)) {
+    yield { relation: bound.relation, rows: [], last: true, replaced: true };
+    return;
+  }
   for await (const batch of copyRows(connection, copySql(definition), bound.tupleLength)) {
     let rows: readonly FullRow[];
     try {
@@ -100,6 +107,33 @@ export function inTable(error: WatcherError, schema: string, table: string): Wat
     cause: error,
   });
 }
+
+/**
+ * TRUNCATE and what rewrites a table give it a new file, which is empty for a snapshot of before; the row of pg_class
+ * that the snapshot sees still names the old one. From here on the lock keeps them away.
+ * Source: PostgreSQL documentation, "Caveats" of "Concurrency Control".
+ */
+async function wasReplaced(
+  connection: SourceConnection,
+  definition: TableDefinition,
+): Promise<boolean> {
+  const only = definition.kind === 'p' ? '' : 'ONLY ';
+  const lock = `LOCK TABLE ${only}${quoteTable(definition)} IN ACCESS SHARE MODE`;
+  await connection.query(lock, [], unlimitedMs);
+  const [row] = await connection.query(replacedSql, [definition.oid]);
+  return row?.replaced === true;
+}
+
+/** $1: the oid of the table. Partitions have the files of a partitioned one. */
+const replacedSql = `
+WITH RECURSIVE tree(oid, kind) AS (
+  SELECT oid, relkind FROM pg_class WHERE oid = $1
+  UNION
+  SELECT h.inhrelid, c.relkind FROM tree JOIN pg_inherits h ON h.inhparent = tree.oid AND tree.kind = 'p'
+  JOIN pg_class c ON c.oid = h.inhrelid
+)
+SELECT bool_or(pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode) AS replaced
+FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind = 'r'`;
 
 /** ONLY: rows of inheritance children are those of other tables. A partitioned table has none of its own. */
 export function copySql(definition: TableDefinition): string {

@@ -129,7 +129,7 @@ async function killAndKill(scene: Scene): Promise<void> {
   const inDump = Math.max(2, Math.floor(kills / 4));
   const moments: Moment[] = [];
   for (let round = 0; round < kills; round++) {
-    if (round === inDump) scene.writer.mayTruncate();
+    if (round === inDump) scene.writer.mayTruncateBulk();
     if (moments.length === 0) moments.push(...shuffled(laterMoments, scene.random));
     if (scene.options.pause && round === pauseAt) await pauseAndTakeOver(scene);
     const watcher = await startInstance(scene, 'node-a');

@@ -96,6 +96,8 @@ class Verifier {
   readonly #exact = new Set<TableName>();
   /** Index of the last transaction that changed rows of a table unlogged; it must be dumped after that. */
   readonly #unlogged = new Map<TableName, number>();
+  /** With their indexes. */
+  readonly #large: readonly (readonly [number, CommittedTransaction])[];
   #tables: TableRecords = {};
   #checkpoint: StoredCheckpoint | null = null;
   /** Transactions up to the position. */
@@ -111,6 +113,7 @@ class Verifier {
 
   constructor(history: History) {
     this.#history = history;
+    this.#large = [...history.transactions.entries()].filter(([, { between }]) => between.size > 0);
     for (const key of history.states.keys()) {
       const keys = this.#keysOf.get(tableOf(key));
       if (keys === undefined) this.#keysOf.set(tableOf(key), [key]);
@@ -156,11 +159,14 @@ class Verifier {
       if (value === null) this.#shadow.delete(key);
       else this.#shadow.set(key, value);
     }
-    this.#tighten(checkpoint, before, loosened);
+    for (const key of this.#tighten(checkpoint, before, loosened)) {
+      if (!open?.touched.has(key)) this.#checkKey(key, this.#shadow.get(key) ?? null);
+    }
     this.#checkpoint = checkpoint;
   }
 
   #problem(text: string): void {
+    if (this.problems.length >= maxProblems) return;
     const at = this.#checkpoint?.position;
     const position = at !== null && at !== undefined && 'lsn' in at ? at.lsn : 'none';
     const now = this.#revision?.checkpoint?.position;
@@ -270,7 +276,7 @@ class Verifier {
       const from = this.#seen.get(key) ?? -1;
       const index = indexOfState(states, from, value);
       if (index !== null) this.#seen.set(key, index);
-      else if (!open?.between.get(key)?.has(value)) {
+      else if (!this.#isBetween(key, value, states[from]?.at ?? -1, open)) {
         const known = states.findIndex((state) => sameJson(state.value, value));
         const what =
           known < 0
@@ -279,6 +285,20 @@ class Verifier {
         this.#problem(`${key} got a value that the source ${what}: ${shown(value)}`);
       }
     }
+  }
+
+  /**
+   * A value that a transaction too large for one etcd transaction had in between: the one that is incomplete, or
+   * one that waited for the end of the table's dump.
+   */
+  #isBetween(
+    key: string,
+    value: string | null,
+    after: number,
+    open: CommittedTransaction | null,
+  ): boolean {
+    if (open?.between.get(key)?.has(value)) return true;
+    return this.#large.some(([at, { between }]) => at > after && between.get(key)?.has(value));
   }
 
   /** Keys of tables that are in step: what the transactions of this revision touched, and what it wrote. */
@@ -336,8 +356,12 @@ class Verifier {
     return found;
   }
 
-  /** Tables that are in step from this revision on, and those whose mark is gone: every key is compared. */
-  #tighten({ phase }: StoredCheckpoint, before: TableRecords, loosened: Set<TableName>): void {
+  /** All keys of tables that are in step from this revision on, and of those whose mark is gone. */
+  *#tighten(
+    { phase }: StoredCheckpoint,
+    before: TableRecords,
+    loosened: Set<TableName>,
+  ): Generator<string> {
     if (phase !== 'stream') return;
     for (const table of tableNames) {
       const record = this.#record(table);
@@ -350,9 +374,7 @@ class Verifier {
       if (entered && !this.#isWholeAgain(table, record)) continue;
       if (entered) this.#dumps += 1;
       this.#exact.add(table);
-      for (const key of this.#keysOf.get(table) ?? []) {
-        this.#checkKey(key, this.#shadow.get(key) ?? null);
-      }
+      yield* this.#keysOf.get(table) ?? [];
     }
   }
 

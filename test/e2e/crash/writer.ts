@@ -10,8 +10,8 @@ export interface RandomWriter {
   readonly rolledBack: number;
   /** Rejects when a connection met an error that no random writer may meet. */
   readonly failure: Promise<never>;
-  /** Tables may be truncated from now on. */
-  mayTruncate(): void;
+  /** The large table may be truncated, too, from now on. */
+  mayTruncateBulk(): void;
   /** The next transaction of some connection will be one that does not fit one etcd transaction. */
   wantLarge(): void;
   stop(): Promise<void>;
@@ -34,7 +34,7 @@ interface Shared {
   rolledBack: number;
   transactions: number;
   largeWanted: number;
-  truncates: boolean;
+  truncatesBulk: boolean;
 }
 
 export async function startRandomWriter(options: WriterOptions): Promise<RandomWriter> {
@@ -44,7 +44,7 @@ export async function startRandomWriter(options: WriterOptions): Promise<RandomW
     rolledBack: 0,
     transactions: 0,
     largeWanted: 0,
-    truncates: false,
+    truncatesBulk: false,
   };
   const clients = await Promise.all(
     Array.from({ length: options.connections }, () => options.database.connect()),
@@ -63,8 +63,8 @@ export async function startRandomWriter(options: WriterOptions): Promise<RandomW
       return shared.rolledBack;
     },
     failure,
-    mayTruncate() {
-      shared.truncates = true;
+    mayTruncateBulk() {
+      shared.truncatesBulk = true;
     },
     wantLarge() {
       shared.largeWanted += 1;
@@ -85,8 +85,13 @@ async function write(client: pg.Client, random: Random, shared: Shared, restMs: 
     if (large && shared.largeWanted > 0) shared.largeWanted -= 1;
     const rollBack = random.chance(large ? 0.1 : 0.12);
     try {
-      const truncates = shared.truncates && random.chance(0.003);
-      await transaction(client, random, { txn: shared.transactions, large, truncates, rollBack });
+      await transaction(client, random, {
+        txn: shared.transactions,
+        large,
+        truncates: random.chance(0.004),
+        includingBulk: shared.truncatesBulk,
+        rollBack,
+      });
       if (rollBack) shared.rolledBack += 1;
       else shared.committed += 1;
     } catch (error) {
@@ -104,6 +109,7 @@ interface Plan {
   readonly txn: number;
   readonly large: boolean;
   readonly truncates: boolean;
+  readonly includingBulk: boolean;
   readonly rollBack: boolean;
 }
 
@@ -121,7 +127,7 @@ async function transaction(client: pg.Client, random: Random, plan: Plan): Promi
     if (random.chance(0.1)) await undone(client, step);
     else await step();
   }
-  if (plan.truncates) await truncate({ run, random, txn: plan.txn });
+  if (plan.truncates) await truncate({ run, random, txn: plan.txn }, plan.includingBulk);
   if (plan.large) await largeChange({ run, random, txn: plan.txn });
   if (plan.large || plan.truncates) await step();
   await client.query(plan.rollBack ? 'ROLLBACK' : 'COMMIT');
