@@ -15,6 +15,12 @@ const reporter = join(root, 'tools', 'tally-reporter.mjs');
 const tally = join(root, '.cache', `tally-${process.pid}.json`);
 
 const biome = ['biome', 'node_modules/@biomejs/biome/bin/biome', 'check', '.'];
+const dockerfile = [
+  'dockerfile-utils',
+  'node_modules/dockerfile-utils/bin/dockerfile-utils',
+  'lint',
+  'Dockerfile',
+];
 const tsc = ['tsc', 'node_modules/typescript/bin/tsc', '-p'];
 const tsx = (/** @type {string} */ file) => [file, '--import', 'tsx', file];
 const vitest = ['vitest', 'node_modules/vitest/vitest.mjs', 'run'];
@@ -25,7 +31,7 @@ const build = [...tsc, 'tsconfig.json'];
 const tasks = {
   bench: [build, tsx('tools/bench/main.ts')],
   build: [build],
-  check: [biome, [...tsc, 'tsconfig.test.json']],
+  check: [biome, dockerfile, [...tsc, 'tsconfig.test.json']],
   demo: [build, tsx('tools/demo.ts')],
   openapi: [tsx('tools/openapi.ts')],
   test: [biome, [...tsc, 'tsconfig.test.json'], vitest],
