@@ -155,7 +155,7 @@ export class Replicator {
         const known = toWatcherError(error);
         onEtcdContact(known);
         log.warn({ err: known }, 'the orders cannot be read from etcd');
-        if (!this.#known) this.#options.board.failed(known, null);
+        if (!this.#known) this.#options.board.failed(known, this.#after(ordersRetryMs));
         await this.#wakeup.sleep(ordersRetryMs, signal).catch(() => undefined);
       }
     }
@@ -339,7 +339,7 @@ export class Replicator {
 
   /** Waits for as long as the error asks for. */
   async #recover(error: WatcherError, leads: boolean, signal: AbortSignal): Promise<void> {
-    const { board, observer, name, log, backoff, maxAttempts, random, pipeline } = this.#options;
+    const { board, observer, name, log, backoff, maxAttempts, random } = this.#options;
     observer.error(name, error.code);
     board.progress.end(error.recovery === 'retry' ? 'interrupted' : 'failed');
     if (error.code === 'fenced' && !leads) {
@@ -360,12 +360,16 @@ export class Replicator {
       // A smaller request is possible at once: nothing is to be waited for.
       const delayMs =
         error.code === 'request_too_large' ? 0 : nextDelayMs(backoff, this.#failures, random());
-      board.failed(error, new Date(pipeline.now().getTime() + delayMs));
+      board.failed(error, this.#after(delayMs));
       log.warn({ err: error, delayMs, failures: this.#failures }, 'the attempt has failed');
       this.#transition('retry');
       await this.#wakeup.sleep(delayMs, signal, () => this.#tryNow);
     }
     this.#transition('start');
+  }
+
+  #after(delayMs: number): Date {
+    return new Date(this.#options.pipeline.now().getTime() + delayMs);
   }
 
   #transition(event: SyncEvent): void {

@@ -153,6 +153,7 @@ export class SyncBoard {
 
   status(): SyncStatus {
     const source = this.#driver?.status() ?? this.#probed;
+    const sourcePosition = this.#notBehind(source?.position ?? null);
     const position = this.#checkpoint?.position ?? null;
     return {
       name: this.#options.name,
@@ -161,8 +162,8 @@ export class SyncBoard {
       desired: this.desired,
       instance: this.leading ? this.#options.instance : this.leader,
       position,
-      sourcePosition: source?.position ? positionToJson(source.position) : null,
-      lag: this.#lagNow(source?.position ?? null),
+      sourcePosition: sourcePosition === null ? null : positionToJson(sourcePosition),
+      lag: this.#lagNow(sourcePosition),
       dump: this.progress.status(),
       counters: this.#counters,
       retainedLogBytes: source?.retainedLogBytes ?? null,
@@ -177,6 +178,13 @@ export class SyncBoard {
       leading: this.leading,
       stalled: this.#stalled(),
     };
+  }
+
+  /** The sample may be older than what has come from the source since. */
+  #notBehind(sampled: Position | null): Position | null {
+    const reached = this.#reached;
+    if (sampled === null || reached === null || this.#driver === null) return sampled;
+    return this.#driver.compare(sampled, reached) < 0 ? reached : sampled;
   }
 
   #lagNow(source: Position | null): SyncStatus['lag'] {

@@ -25,8 +25,10 @@ export class Wakeup {
     }
   }
 
-  #next(signal: AbortSignal, timeoutMs: number | null): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async #next(signal: AbortSignal, timeoutMs: number | null): Promise<void> {
+    // Also between a wake and the look that follows it.
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
       const done = (settle: () => void): void => {
         this.#waiters.delete(resume);
         clearTimeout(timer);

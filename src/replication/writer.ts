@@ -111,6 +111,7 @@ export class Writer {
     // Whoever races against it sees the failure; nobody may be racing yet.
     this.#failed.catch(() => undefined);
     options.signal.addEventListener('abort', this.#abort, { once: true });
+    if (options.signal.aborted) this.#abort();
   }
 
   /** Rejects when a write has failed or the signal was aborted; never resolves. */

@@ -1,0 +1,150 @@
+import { WatcherError } from '../../src/errors.ts';
+import type {
+  Coordination,
+  DumpRequest,
+  Lead,
+  SyncOrders,
+} from '../../src/replication/coordination.ts';
+import type { Desired } from '../../src/replication/status.ts';
+import type { MemoryStore } from './memory-sink.ts';
+
+interface Leadership {
+  readonly instance: string;
+  readonly lost: AbortController;
+  held: boolean;
+}
+
+/** What the instances of one sync share: orders, and who leads. */
+export class MemoryHub {
+  readonly store: MemoryStore;
+  desired: Desired | null = null;
+  desiredRevision = 0n;
+  request: DumpRequest | null = null;
+  published: string | null = null;
+  leader: Leadership | null = null;
+  /** Every call fails as without etcd. */
+  away = false;
+  /** Times that somebody began to lead. */
+  terms = 0;
+  #changes = 0;
+  #waiters: (() => void)[] = [];
+
+  constructor(store: MemoryStore) {
+    this.store = store;
+  }
+
+  /** For one instance. */
+  coordination(instance: string): Coordination {
+    return new MemoryCoordination(this, instance);
+  }
+
+  /** The leader's lease ends; whether it notices is its own affair. */
+  depose(): void {
+    const { leader } = this;
+    if (leader === null) return;
+    this.leader = null;
+    leader.lost.abort(new WatcherError('fenced'));
+    this.changed();
+  }
+
+  orders(): SyncOrders {
+    const { desired, desiredRevision, request, published } = this;
+    return { desired, desiredRevision, request, published };
+  }
+
+  changed(): void {
+    this.#changes += 1;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Resolves at the next change after `seen`. @throws the reason of the signal. */
+  async changedSince(seen: number, signal: AbortSignal): Promise<number> {
+    while (this.#changes === seen) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#waiters.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    signal.throwIfAborted();
+    return this.#changes;
+  }
+
+  requireHere(): void {
+    if (this.away) throw new WatcherError('etcd_unavailable');
+  }
+}
+
+class MemoryCoordination implements Coordination {
+  readonly #hub: MemoryHub;
+  readonly #instance: string;
+
+  constructor(hub: MemoryHub, instance: string) {
+    this.#hub = hub;
+    this.#instance = instance;
+  }
+
+  async campaign(signal: AbortSignal, onStandby: (leader: string | null) => void): Promise<Lead> {
+    const hub = this.#hub;
+    hub.requireHere();
+    let seen = hub.changes;
+    while (hub.leader !== null) {
+      onStandby(hub.leader.instance);
+      seen = await hub.changedSince(seen, signal);
+    }
+    signal.throwIfAborted();
+    const leadership = { instance: this.#instance, lost: new AbortController(), held: true };
+    hub.leader = leadership;
+    hub.terms += 1;
+    hub.changed();
+    return {
+      sink: hub.store.sink(),
+      lost: leadership.lost.signal,
+      publish: (status) => {
+        if (hub.leader === leadership) hub.published = status;
+      },
+      async release() {
+        if (hub.leader !== leadership) return;
+        hub.leader = null;
+        hub.published = null;
+        hub.changed();
+      },
+    };
+  }
+
+  async *orders(signal: AbortSignal): AsyncGenerator<SyncOrders, never> {
+    const hub = this.#hub;
+    for (;;) {
+      hub.requireHere();
+      const seen = hub.changes;
+      yield hub.orders();
+      await hub.changedSince(seen, signal);
+    }
+  }
+
+  async setDesired(desired: Desired): Promise<void> {
+    this.#hub.requireHere();
+    this.#hub.desired = desired;
+    this.#hub.desiredRevision += 1n;
+    this.#hub.changed();
+  }
+
+  async putRequest(request: DumpRequest): Promise<void> {
+    this.#hub.requireHere();
+    this.#hub.request = request;
+    this.#hub.changed();
+  }
+
+  async clearRequest(id: string): Promise<void> {
+    this.#hub.requireHere();
+    if (this.#hub.request?.id !== id) return;
+    this.#hub.request = null;
+    this.#hub.changed();
+  }
+}
