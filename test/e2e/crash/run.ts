@@ -98,7 +98,7 @@ export async function runCrashTest(options: CrashOptions): Promise<CrashReport> 
   await using state = await prefix.gateway.watchPrefix(`${prefix.state}/syncs/crash/`);
   const dir = await mkdtemp(join(tmpdir(), 'watcher-crash-'));
   const { seed } = options;
-  const writer = await startRandomWriter({ database, seed, connections: 4, restMs: 25 });
+  const writer = await startRandomWriter({ database, seed, connections: 4, restMs: 100 });
   const scene: Scene = {
     options,
     random: createRandom(seed),
