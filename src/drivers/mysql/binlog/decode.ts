@@ -1,0 +1,176 @@
+/** Bytes → events. The state that this needs is small: the checksum algorithm and who wrote the file. */
+import { WatcherError } from '../../../errors.ts';
+import * as control from './control.ts';
+import { eventTypes as t } from './event-types.ts';
+import { type FormatDescription, parseFormatDescription } from './format-description.ts';
+import * as gtid from './gtid.ts';
+import { type PreviousGtids, previousGtids } from './gtid-set-binary.ts';
+import { type ChecksumAlgorithm, checkedBody, type EventHeader, parseHeader } from './header.ts';
+import * as mariadbGtid from './mariadb-gtid.ts';
+import { parseTransactionPayload, type TransactionPayload } from './payload.ts';
+import { parseQuery, type Query } from './query.ts';
+import type { ByteReader } from './reader.ts';
+import { parseRows, type RowsEvent, type RowsFormat } from './rows.ts';
+import { parseTableMap, type TableMap } from './table-map.ts';
+
+export type EventBody =
+  | FormatDescription
+  | control.Rotate
+  | control.Xid
+  | control.XaPrepare
+  | control.Heartbeat
+  | control.Incident
+  | control.Notice
+  | Query
+  | gtid.Gtid
+  | gtid.AnonymousGtid
+  | PreviousGtids
+  | mariadbGtid.MariadbGtidEvent
+  | mariadbGtid.MariadbGtidList
+  | TableMap
+  | RowsEvent
+  | TransactionPayload;
+
+/** Views in an event (`RowsEvent.rows`, `TransactionPayload.payload`) are valid as long as its bytes. */
+export type BinlogEvent = EventBody & { readonly header: EventHeader };
+
+/** The server, as far as it changes how events read. */
+interface Format {
+  readonly mariadb: boolean;
+  readonly tableIdBytes: 4 | 6;
+}
+
+const rowsFormats: ReadonlyMap<number, RowsFormat> = new Map(
+  (
+    [
+      [t.writeRowsV1, 'insert', 1, false],
+      [t.updateRowsV1, 'update', 1, false],
+      [t.deleteRowsV1, 'delete', 1, false],
+      [t.writeRows, 'insert', 2, false],
+      [t.updateRows, 'update', 2, false],
+      [t.deleteRows, 'delete', 2, false],
+      [t.partialUpdateRows, 'update', 2, false],
+      [t.mariadbWriteRowsCompressedV1, 'insert', 1, true],
+      [t.mariadbUpdateRowsCompressedV1, 'update', 1, true],
+      [t.mariadbDeleteRowsCompressedV1, 'delete', 1, true],
+      [t.mariadbWriteRowsCompressed, 'insert', 2, true],
+      [t.mariadbUpdateRowsCompressed, 'update', 2, true],
+      [t.mariadbDeleteRowsCompressed, 'delete', 2, true],
+    ] as const
+  ).map(([code, op, version, compressed]) => [
+    code,
+    { op, version, compressed, partialJson: code === t.partialUpdateRows },
+  ]),
+);
+
+type Parse = (reader: ByteReader, header: EventHeader, format: Format) => EventBody;
+
+const notice =
+  (what: control.Notice['what']): Parse =>
+  (reader) =>
+    control.notice(reader, what);
+
+const parsers: ReadonlyMap<number, Parse> = new Map<number, Parse>([
+  [t.formatDescription, parseFormatDescription],
+  [t.rotate, control.parseRotate],
+  [t.query, (reader) => parseQuery(reader, false)],
+  [t.mariadbQueryCompressed, (reader) => parseQuery(reader, true)],
+  [t.xid, control.parseXid],
+  [t.xaPrepare, control.parseXaPrepare],
+  [t.gtid, gtid.parseGtid],
+  [t.anonymousGtid, gtid.parseAnonymousGtid],
+  [t.taggedGtid, gtid.parseTaggedGtid],
+  [t.previousGtids, previousGtids],
+  [t.mariadbGtid, (reader, header) => mariadbGtid.parseMariadbGtid(reader, header.serverId)],
+  [t.mariadbGtidList, mariadbGtid.parseMariadbGtidList],
+  [t.tableMap, (reader, _, format) => parseTableMap(reader, format)],
+  [t.transactionPayload, parseTransactionPayload],
+  [t.heartbeat, control.parseHeartbeat],
+  [t.heartbeatV2, control.parseHeartbeatV2],
+  [t.incident, control.parseIncident],
+  [t.stop, notice('stop')],
+  [t.rowsQuery, notice('rows_query')],
+  [t.mariadbAnnotateRows, notice('rows_query')],
+  [t.mariadbBinlogCheckpoint, notice('binlog_checkpoint')],
+  [t.ignorable, notice('ignorable')],
+  [t.viewChange, notice('view_change')],
+  // The context of a statement that is logged as a statement: that statement is what stops a sync.
+  [t.intvar, notice('statement_context')],
+  [t.rand, notice('statement_context')],
+  [t.userVar, notice('statement_context')],
+  ...[...rowsFormats].map(([code, rows]): [number, Parse] => [
+    code,
+    (reader, _, format) => parseRows(reader, rows, format.tableIdBytes),
+  ]),
+]);
+
+const statementTypes: ReadonlySet<number> = new Set([
+  t.beginLoadQuery,
+  t.executeLoadQuery,
+  t.appendBlock,
+  t.deleteFile,
+]);
+
+export class BinlogDecoder {
+  #checksum: ChecksumAlgorithm;
+  #format: Format = { mariadb: false, tableIdBytes: 6 };
+
+  /** `checksum`: what was agreed on the connection; it holds until the first FORMAT_DESCRIPTION. */
+  constructor(checksum: ChecksumAlgorithm) {
+    this.#checksum = checksum;
+  }
+
+  /**
+   * Decodes one event, from its header to its checksum.
+   * @throws WatcherError `unsupported_event` when it is damaged, truncated, too long, of an unknown type or a logged
+   *   statement that changes rows; `unsupported_value` for a name that is not UTF-8.
+   */
+  decode(bytes: Buffer): BinlogEvent {
+    const header = parseHeader(bytes);
+    const describesFormat = header.type === t.formatDescription;
+    const event = this.#parse(
+      header,
+      checkedBody(bytes, header, describesFormat ? 'crc32' : this.#checksum),
+    );
+    if (event.type === 'format_description') this.#follow(event);
+    return event;
+  }
+
+  /** Decodes one event of a TRANSACTION_PAYLOAD: they have no checksums. */
+  decodeInner(bytes: Buffer): BinlogEvent {
+    const header = parseHeader(bytes);
+    return this.#parse(header, checkedBody(bytes, header, 'none'));
+  }
+
+  #parse(header: EventHeader, reader: ByteReader): BinlogEvent {
+    const parse = parsers.get(header.type);
+    if (parse === undefined) throw unknownEvent(header.type);
+    const event = parse(reader, header, this.#format);
+    reader.finish();
+    return Object.assign(event, { header });
+  }
+
+  #follow(description: FormatDescription): void {
+    this.#checksum = description.checksum;
+    // Only servers before 5.1.4 write table ids of 4 bytes.
+    const tableIdBytes = description.postHeaderBytes[t.tableMap - 1] === 6 ? 4 : 6;
+    this.#format = { mariadb: description.mariadb, tableIdBytes };
+  }
+}
+
+function unknownEvent(type: number): WatcherError {
+  if (statementTypes.has(type)) {
+    return new WatcherError('unsupported_event', {
+      message: 'The binlog holds a LOAD DATA that is logged as a statement',
+      remedy: 'SET GLOBAL binlog_format = ROW; then dump again.',
+    });
+  }
+  if (type === t.mariadbStartEncryption) {
+    return new WatcherError('unsupported_event', {
+      message: 'The binlog is encrypted, and the server sends it as it is',
+    });
+  }
+  return new WatcherError('unsupported_event', {
+    message: `The binlog holds an event of the unknown type ${type}`,
+  });
+}
