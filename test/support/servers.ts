@@ -8,10 +8,9 @@
 import { describe, inject } from 'vitest';
 import type { ExternalServers } from '../../tools/testenv/environment.ts';
 import type { EtcdAddress } from '../../tools/testenv/etcd-http.ts';
-import type { MysqlAddress } from '../../tools/testenv/mysql-address.ts';
 import type { PostgresAddress } from '../../tools/testenv/postgres.ts';
 import type { SharedMajor } from './global-setup.ts';
-import type { SharedMysql } from './mysql-global-setup.ts';
+import type { SharedMysql, SharedMysqlServer } from './mysql-global-setup.ts';
 
 /** The majors of the shared servers, for `test.each`. */
 export const postgresMajors = [15, 18] as const satisfies readonly SharedMajor[];
@@ -27,24 +26,24 @@ export function missing(server: SharedMysql): string | undefined {
   return 'missing' in found ? found.missing : undefined;
 }
 
-function sharedMysql(server: SharedMysql): MysqlAddress {
+function sharedMysql(server: SharedMysql): SharedMysqlServer {
   const found = inject('mysql')[server];
   if ('missing' in found) throw new Error(found.missing);
-  return found.address;
+  return found.server;
 }
 
 /** The shared MySQL, 9.7 or later, with GTIDs; under TEST_MYSQL_URL that server. Only in `*.mysql.test.ts`, as the next two. */
-export function mysql(): MysqlAddress {
+export function mysql(): SharedMysqlServer {
   return sharedMysql('mysql');
 }
 
 /** The shared MariaDB 10.11; under TEST_MARIADB_URL that server. */
-export function mariadb(): MysqlAddress {
+export function mariadb(): SharedMysqlServer {
   return sharedMysql('mariadb');
 }
 
 /** The shared MySQL 5.6, with GTIDs. */
-export function mysql56(): MysqlAddress {
+export function mysql56(): SharedMysqlServer {
   return sharedMysql('mysql56');
 }
 
@@ -57,7 +56,7 @@ const titles = { mysql: 'MySQL', mariadb: 'MariaDB', mysql56: 'MySQL 5.6' };
  */
 export function describeMysql(
   servers: readonly SharedMysql[],
-  body: (server: () => MysqlAddress, name: SharedMysql) => void,
+  body: (server: () => SharedMysqlServer, name: SharedMysql) => void,
 ): void {
   for (const name of servers) {
     const skipped = missing(name) !== undefined;

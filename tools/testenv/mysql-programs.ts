@@ -21,7 +21,10 @@ export type MariadbVersion = '10.11';
 /** `sid` is the only suite that has MySQL. */
 const releases = { mysql: 'sid', mariadb: 'bookworm' } as const;
 
-/** Paths of programs that are run like any other; `--defaults-file=` the server's `optionFile` says where the server is, and who calls. */
+/**
+ * Client programs, run like any other. `--defaults-file=` with the server's `optionFile`, as the first argument, says where the
+ * server is, and who calls. MySQL's work with a 5.6, too, if `--plugin-dir=` tells them where its way to log in is.
+ */
 export interface MysqlClientPrograms {
   /** The folder of all of them. */
   readonly folder: string;
@@ -31,6 +34,8 @@ export interface MysqlClientPrograms {
   readonly dump: string;
   /** `mysqlbinlog` or `mariadb-binlog`. */
   readonly binlog: string;
+  /** For `--plugin-dir=`. */
+  readonly plugins: string;
 }
 
 export interface MysqlInstallation {
@@ -90,7 +95,7 @@ const mysqlArguments = (base: string) => [
   ...argumentsOf(base),
   // Debian's default names a folder that only its server package makes.
   '--secure-file-priv=NULL',
-  '--mysqlx=OFF',
+  '--loose-mysqlx=OFF',
 ];
 
 /** MySQL of Debian's newest suite: 52 MB to download, 350 MB unpacked, and 100 MB for the data folder. */
@@ -106,8 +111,8 @@ async function newestMysql(): Promise<MysqlInstallation> {
       await unpack({ packages, release: releases.mysql }, staging);
       const base = join(staging, 'usr');
       const template = join(staging, 'data');
-      const flags = ['--initialize-insecure', '--skip-log-bin', '--auto-generate-certs=OFF'];
-      const data = [`--datadir=${template}`, '--innodb-redo-log-capacity=32M'];
+      const flags = ['--initialize-insecure', '--skip-log-bin', '--loose-auto-generate-certs=OFF'];
+      const data = [`--datadir=${template}`, '--loose-innodb-redo-log-capacity=32M'];
       const args = ['--no-defaults', ...mysqlArguments(base), ...data, ...flags];
       await makeTemplate(template, () =>
         run(join(base, 'sbin/mysqld'), args, { account: serverAccount }),
@@ -126,6 +131,7 @@ async function newestMysql(): Promise<MysqlInstallation> {
       client: join(bin, 'mysql'),
       dump: join(bin, 'mysqldump'),
       binlog: join(bin, 'mysqlbinlog'),
+      plugins: join(base, 'lib/mysql/plugin'),
     },
   };
 }
@@ -200,6 +206,7 @@ export async function mariadbInstallation(version: MariadbVersion): Promise<Mysq
       client: join(bin, 'mariadb'),
       dump: join(bin, 'mariadb-dump'),
       binlog: join(bin, 'mariadb-binlog'),
+      plugins: join(base, 'lib/mysql/plugin'),
     },
   };
 }

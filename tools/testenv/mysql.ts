@@ -72,6 +72,9 @@ interface Instance {
   readonly dir: string;
   readonly temporary: boolean;
   readonly installation: MysqlInstallation;
+  /** Those of mysql-settings.ts; a newer MySQL may have done away with one. */
+  readonly defaults: MysqlSettings;
+  /** What was asked for, over the defaults. */
   readonly settings: MysqlSettings;
   readonly password: string;
   readonly certificates: CertificateFiles | undefined;
@@ -106,11 +109,14 @@ async function prepareData(
   return password;
 }
 
-/** Options for a command line: `true` is the bare name, `false` its opposite. */
-function asArguments(settings: MysqlSettings): string[] {
+/**
+ * Options for a command line: `true` is the bare name, `false` its opposite. With the prefix `loose-`, a server that does not
+ * know an option goes on without it.
+ */
+function asArguments(settings: MysqlSettings, prefix: '' | 'loose-' = ''): string[] {
   return Object.entries(settings).map(([name, value]) => {
-    if (value === true) return `--${name}`;
-    return value === false ? `--skip-${name}` : `--${name}=${value}`;
+    if (value === true) return `--${prefix}${name}`;
+    return value === false ? `--${prefix}skip-${name}` : `--${prefix}${name}=${value}`;
   });
 }
 
@@ -155,7 +161,8 @@ async function startOn(instance: Instance, port: number): Promise<Supervised> {
       `--tmpdir=${dir}`,
       `--pid-file=${join(dir, 'pid')}`,
       `--port=${port}`,
-      ...asArguments({ server_id: port, ...instance.settings }),
+      ...asArguments({ server_id: port, ...instance.defaults }, 'loose-'),
+      ...asArguments(instance.settings),
       ...(first ? [`--init-file=${firstSql(dir)}`] : []),
     ],
     dir,
@@ -241,8 +248,8 @@ async function prepare(
     installation,
     password,
     certificates,
+    defaults: defaultSettings(version, !('gtid' in options) || options.gtid !== false),
     settings: {
-      ...defaultSettings(version, !('gtid' in options) || options.gtid !== false),
       ...(certificates && tls && tlsSettings(certificates, tls)),
       ...options.settings,
     },
