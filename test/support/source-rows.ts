@@ -95,7 +95,13 @@ export function sameRows(
 }
 
 function sameTokens(a: string, b: string): boolean {
-  const others = jsonTokens(b);
-  const tokens = jsonTokens(a);
-  return tokens.length === others.length && tokens.every((token, index) => token === others[index]);
+  try {
+    const others = jsonTokens(b);
+    const tokens = jsonTokens(a);
+    return tokens.length === others.length && tokens.every((token, at) => token === others[at]);
+  } catch (error) {
+    // Not JSON, then: it differs.
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }
