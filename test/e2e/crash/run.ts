@@ -98,7 +98,7 @@ export async function runCrashTest(options: CrashOptions): Promise<CrashReport> 
   await using state = await prefix.gateway.watchPrefix(`${prefix.state}/syncs/crash/`);
   const dir = await mkdtemp(join(tmpdir(), 'watcher-crash-'));
   const { seed } = options;
-  const writer = await startRandomWriter({ database, seed, connections: 4, restMs: 100 });
+  const writer = await startRandomWriter({ database, seed, connections: 5 });
   const scene: Scene = {
     options,
     random: createRandom(seed),
@@ -132,6 +132,8 @@ async function killAndKill(scene: Scene): Promise<void> {
     if (round === inDump) scene.writer.mayTruncateBulk();
     if (moments.length === 0) moments.push(...shuffled(laterMoments, scene.random));
     if (scene.options.pause && round === pauseAt) await pauseAndTakeOver(scene);
+    // Sometimes Watcher is far behind, sometimes each transaction is a revision of its own.
+    scene.writer.rest(scene.random.pick([0, 20, 150]));
     const watcher = await startInstance(scene, 'node-a');
     try {
       const moment = await Promise.race([

@@ -10,6 +10,8 @@ export interface RandomWriter {
   readonly rolledBack: number;
   /** Rejects when a connection met an error that no random writer may meet. */
   readonly failure: Promise<never>;
+  /** Each connection rests so long after half of its transactions, at most. */
+  rest(restMs: number): void;
   /** The large table may be truncated, too, from now on. */
   mayTruncateBulk(): void;
   /** The next transaction of some connection will be one that does not fit one etcd transaction. */
@@ -21,9 +23,10 @@ export interface WriterOptions {
   readonly database: TestDatabase;
   readonly seed: number;
   readonly connections: number;
-  /** A connection rests so long after a transaction, at most. */
-  readonly restMs: number;
 }
+
+/** Connections that commit together do so this often; often enough the end of one commit is the start of another. */
+const trainMs = 30;
 
 /** Deadlock, unique violation, lock timeout, TRUNCATE with deferred checks pending: what happens to writers that overlap. */
 const expectedErrors = new Set(['40P01', '23505', '55P03', '55006']);
@@ -35,6 +38,9 @@ interface Shared {
   transactions: number;
   largeWanted: number;
   truncatesBulk: boolean;
+  restMs: number;
+  /** Resolves when the next train of commits leaves. */
+  train: Promise<void>;
 }
 
 export async function startRandomWriter(options: WriterOptions): Promise<RandomWriter> {
@@ -45,13 +51,16 @@ export async function startRandomWriter(options: WriterOptions): Promise<RandomW
     transactions: 0,
     largeWanted: 0,
     truncatesBulk: false,
+    restMs: 0,
+    train: Promise.resolve(),
   };
   const clients = await Promise.all(
     Array.from({ length: options.connections }, () => options.database.connect()),
   );
   const work = clients.map((client, index) =>
-    write(client, createRandom(options.seed * 31 + index), shared, options.restMs),
+    write(client, createRandom(options.seed * 31 + index), shared),
   );
+  void runTrains(shared);
   const done = Promise.all(work);
   const failure = new Promise<never>((_, reject) => done.catch(reject));
   failure.catch(() => {});
@@ -66,6 +75,9 @@ export async function startRandomWriter(options: WriterOptions): Promise<RandomW
     mayTruncateBulk() {
       shared.truncatesBulk = true;
     },
+    rest(restMs) {
+      shared.restMs = restMs;
+    },
     wantLarge() {
       shared.largeWanted += 1;
     },
@@ -77,7 +89,14 @@ export async function startRandomWriter(options: WriterOptions): Promise<RandomW
   };
 }
 
-async function write(client: pg.Client, random: Random, shared: Shared, restMs: number) {
+async function runTrains(shared: Shared): Promise<void> {
+  while (shared.running) {
+    shared.train = delay(trainMs);
+    await shared.train;
+  }
+}
+
+async function write(client: pg.Client, random: Random, shared: Shared) {
   await client.query(`SET lock_timeout = '2s'`);
   while (shared.running) {
     shared.transactions += 1;
@@ -91,6 +110,7 @@ async function write(client: pg.Client, random: Random, shared: Shared, restMs: 
         truncates: random.chance(0.004),
         includingBulk: shared.truncatesBulk,
         rollBack,
+        boards: random.chance(0.6) ? () => shared.train : async () => {},
       });
       if (rollBack) shared.rolledBack += 1;
       else shared.committed += 1;
@@ -101,7 +121,7 @@ async function write(client: pg.Client, random: Random, shared: Shared, restMs: 
       shared.rolledBack += 1;
     }
     // Bursts without a pause, so that commits stand side by side in the log.
-    if (random.chance(0.5)) await delay(random.below(restMs));
+    if (random.chance(0.5)) await delay(random.below(shared.restMs + 1));
   }
 }
 
@@ -111,6 +131,8 @@ interface Plan {
   readonly truncates: boolean;
   readonly includingBulk: boolean;
   readonly rollBack: boolean;
+  /** Awaited before the commit. */
+  readonly boards: () => Promise<void>;
 }
 
 async function transaction(client: pg.Client, random: Random, plan: Plan): Promise<void> {
@@ -130,6 +152,7 @@ async function transaction(client: pg.Client, random: Random, plan: Plan): Promi
   if (plan.truncates) await truncate({ run, random, txn: plan.txn }, plan.includingBulk);
   if (plan.large) await largeChange({ run, random, txn: plan.txn });
   if (plan.large || plan.truncates) await step();
+  await plan.boards();
   await client.query(plan.rollBack ? 'ROLLBACK' : 'COMMIT');
 }
 
