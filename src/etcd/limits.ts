@@ -40,6 +40,7 @@ export interface ServerLimits {
 
 export function createServerLimits(): ServerLimits {
   let maxTxnOps = defaultTxnOps;
+  let maxOps = maxOpsFor(maxTxnOps);
   let requestBytes = initialRequestBytes;
   let learned = false;
   return {
@@ -47,7 +48,7 @@ export function createServerLimits(): ServerLimits {
       return maxTxnOps;
     },
     get maxOps() {
-      return Math.min(maxOpsPerTxn, Math.floor(treeCapacity(maxTxnOps, spareOps) / 2));
+      return maxOps;
     },
     maxBytes(stateBytes) {
       return Math.max(minRequestBytes / 2, Math.min(maxRowBytes, requestBytes - stateBytes));
@@ -55,6 +56,7 @@ export function createServerLimits(): ServerLimits {
     async learn(client, key, signal) {
       if (learned) return;
       maxTxnOps = await learnTxnOps(client, key, signal);
+      maxOps = maxOpsFor(maxTxnOps);
       learned = true;
     },
     refused(refusedBytes) {
@@ -65,8 +67,14 @@ export function createServerLimits(): ServerLimits {
     },
     refusedOperations() {
       maxTxnOps = Math.floor(maxTxnOps / 2);
+      maxOps = maxOpsFor(maxTxnOps);
     },
   };
+}
+
+/** Asked for with every operation, so computed only when the server's limit is another. */
+function maxOpsFor(maxTxnOps: number): number {
+  return Math.min(maxOpsPerTxn, Math.floor(treeCapacity(maxTxnOps, spareOps) / 2));
 }
 
 async function learnTxnOps(client: EtcdClient, key: string, signal: AbortSignal): Promise<number> {

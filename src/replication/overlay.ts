@@ -5,40 +5,38 @@
 import type { Section } from './section.ts';
 import type { KeyOp } from './sink.ts';
 
-interface Entry {
-  readonly value: string | null;
-  readonly owner: Section;
-  readonly prefix: string;
-}
-
 /** A value; null: the key will not exist; undefined: nothing is pending, etcd knows. */
 export type PendingValue = string | null | undefined;
 
 export class Overlay {
-  readonly #entries = new Map<string, Entry>();
+  /** Key → the section that has its last operation: what it holds is not held twice. */
+  readonly #owners = new Map<string, Section>();
   readonly #cleared = new Map<string, Section>();
 
+  /** To be called after the section has taken the operation. */
   record(op: KeyOp, owner: Section): void {
-    const value = op.kind === 'put' ? op.value : null;
-    this.#entries.set(op.key, { value, owner, prefix: op.prefix });
+    this.#owners.set(op.key, owner);
   }
 
+  /** To be called after the section has been cleared of the prefix. */
   clear(prefix: string, owner: Section): void {
-    for (const [key, entry] of this.#entries)
-      if (entry.prefix === prefix) this.#entries.delete(key);
+    for (const [key, holder] of this.#owners) {
+      const op = holder.ops.get(key);
+      if (op === undefined || op.prefix === prefix) this.#owners.delete(key);
+    }
     this.#cleared.set(prefix, owner);
   }
 
   lookup(key: string, prefix: string): PendingValue {
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) return entry.value;
+    const op = this.#owners.get(key)?.ops.get(key);
+    if (op !== undefined) return op.kind === 'put' ? op.value : null;
     return this.#cleared.has(prefix) ? null : undefined;
   }
 
   /** The section is durable: etcd knows now. */
   settle(section: Section): void {
     for (const key of section.ops.keys()) {
-      if (this.#entries.get(key)?.owner === section) this.#entries.delete(key);
+      if (this.#owners.get(key) === section) this.#owners.delete(key);
     }
     for (const [prefix, owner] of this.#cleared)
       if (owner === section) this.#cleared.delete(prefix);

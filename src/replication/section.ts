@@ -33,8 +33,13 @@ export class Section {
   readonly ops = new Map<string, KeyOp>();
   readonly clears: Clear[] = [];
   readonly tally: Tally = emptyTally();
-  bytes = 0;
   puts = 0;
+  #opBytes = 0;
+  #clearBytes = 0;
+
+  get bytes(): number {
+    return this.#opBytes + this.#clearBytes;
+  }
 
   get isEmpty(): boolean {
     return this.ops.size === 0 && this.clears.length === 0;
@@ -46,8 +51,21 @@ export class Section {
 
   /** Adds all or none: the operations of one change belong together. An empty section takes any. */
   tryAdd(ops: readonly KeyOp[], limits: SinkLimits): boolean {
+    if (ops.length === 1) return this.#tryAddOne(ops[0] as KeyOp, limits);
     if (!this.isEmpty && !this.#hasRoom(ops, limits)) return false;
     for (const op of ops) this.add(op);
+    return true;
+  }
+
+  /** The usual case, which measures the operation once. */
+  #tryAddOne(op: KeyOp, limits: SinkLimits): boolean {
+    const bytes = opBytes(op);
+    const before = this.ops.get(op.key);
+    const count = this.opCount + (before === undefined ? 1 : 0);
+    const total = this.bytes + bytes - (before === undefined ? 0 : opBytes(before));
+    if (!this.isEmpty && (count > limits.maxOps || total > limits.maxBytes)) return false;
+    if (before !== undefined) this.#remove(op.key);
+    this.#put(op, bytes);
     return true;
   }
 
@@ -64,8 +82,13 @@ export class Section {
 
   add(op: KeyOp): void {
     this.#remove(op.key);
+    this.#put(op, opBytes(op));
+  }
+
+  /** The key must not be there: a later operation of a key comes last also in the order of the map. */
+  #put(op: KeyOp, bytes: number): void {
     this.ops.set(op.key, op);
-    this.bytes += opBytes(op);
+    this.#opBytes += bytes;
     if (op.kind === 'put') this.puts += 1;
   }
 
@@ -91,7 +114,13 @@ export class Section {
   /** Applies a later section on top of this one. */
   merge(later: Section): void {
     for (const range of later.clears) this.#merge(range);
-    for (const op of later.ops.values()) this.add(op);
+    for (const [key, op] of later.ops) {
+      this.#remove(key);
+      this.ops.set(key, op);
+    }
+    // Measured when they were added to the other one.
+    this.#opBytes += later.#opBytes;
+    this.puts += later.puts;
     addTally(this.tally, later.tally);
   }
 
@@ -103,14 +132,15 @@ export class Section {
   #pushClear(range: Clear): void {
     if (this.clears.some((clear) => clear.from === range.from && clear.to === range.to)) return;
     this.clears.push(range);
-    this.bytes += opOverheadBytes + Buffer.byteLength(range.from) + Buffer.byteLength(range.to);
+    this.#clearBytes +=
+      opOverheadBytes + Buffer.byteLength(range.from) + Buffer.byteLength(range.to);
   }
 
   #remove(key: string): void {
     const op = this.ops.get(key);
     if (op === undefined) return;
     this.ops.delete(key);
-    this.bytes -= opBytes(op);
+    this.#opBytes -= opBytes(op);
     if (op.kind === 'put') this.puts -= 1;
   }
 }

@@ -172,8 +172,9 @@ export class Writer {
 
   /** Resolves when there is room for more: what keeps a slow etcd from costing memory (SPEC §2.6). */
   async room(): Promise<void> {
-    const limit = 4 * this.#options.sink.limits.maxBytes;
-    const ops = 4 * this.#options.sink.limits.maxOps;
+    // Two batches wait behind the one in flight: enough to be read while that is written, and half the memory of four.
+    const limit = 2 * this.#options.sink.limits.maxBytes;
+    const ops = 2 * this.#options.sink.limits.maxOps;
     // Nothing in flight means that nothing of what waits can be written yet: more must be read first.
     await this.#until(
       () => this.#inFlight === null || (this.#bytes < limit && this.#transactions.length < ops),
