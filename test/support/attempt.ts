@@ -42,6 +42,8 @@ export class Attempt {
   readonly durable: DurableBatch[] = [];
   readonly progress = new DumpProgress(() => new Date());
   control: StreamControl | null = null;
+  /** Called for each message of the stream. */
+  onReceived: () => void = () => undefined;
   /** Set when the attempt is over. */
   error: unknown;
   readonly ended: Promise<void>;
@@ -83,7 +85,7 @@ export class Attempt {
         this.control = control;
         note('streaming');
       },
-      received: () => undefined,
+      received: () => this.onReceived(),
       durable: (batch) => this.durable.push(batch),
       dumpedRows: () => undefined,
       dumped: () => note('dumped'),

@@ -68,8 +68,12 @@ export class MemoryHub {
     while (this.#changes === seen) {
       signal.throwIfAborted();
       await new Promise<void>((resolve) => {
-        this.#waiters.push(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        const done = (): void => {
+          signal.removeEventListener('abort', done);
+          resolve();
+        };
+        this.#waiters.push(done);
+        signal.addEventListener('abort', done);
       });
     }
     signal.throwIfAborted();
@@ -107,7 +111,9 @@ class MemoryCoordination implements Coordination {
       sink: hub.store.sink(),
       lost: leadership.lost.signal,
       publish: (status) => {
-        if (hub.leader === leadership) hub.published = status;
+        if (hub.leader !== leadership || hub.published === status) return;
+        hub.published = status;
+        hub.changed();
       },
       async release() {
         if (hub.leader !== leadership) return;

@@ -25,6 +25,9 @@ class ScriptedDriver implements Driver {
   async #called(method: string, signal: AbortSignal): Promise<void> {
     this.#source.calls.push(method);
     await turn();
+    if (this.#source.hang.has(method)) {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    }
     signal.throwIfAborted();
     const failure = this.#source.failures.get(method)?.shift();
     if (failure !== undefined) throw failure;

@@ -90,6 +90,8 @@ export class ScriptedSource {
   gap: WatcherError | null = null;
   /** Thrown by the method of that name, once each. */
   readonly failures = new Map<string, unknown[]>();
+  /** Methods that do not answer until they are aborted. */
+  readonly hang = new Set<string>();
   /** Awaited before a chunk of a dump is given. */
   beforeChunk: (table: string) => Promise<unknown> = async () => undefined;
   /** Awaited before a dump beside the stream is handed out: the snapshot has been taken. */
