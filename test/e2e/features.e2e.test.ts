@@ -21,7 +21,7 @@ INSERT INTO plain VALUES (1, 'one', 1.10), (2, NULL, 12345678901234567890.000000
 CREATE TABLE emptied (id int PRIMARY KEY, text text);
 INSERT INTO emptied SELECT n, 'x' || n FROM generate_series(1, 25000) n;
 CREATE TABLE refilled (id int PRIMARY KEY, text text);
-INSERT INTO refilled SELECT n, 'before' FROM generate_series(1, 10) n;
+INSERT INTO refilled SELECT n, 'before' FROM generate_series(1, 25000) n;
 CREATE TABLE composite (a text, v int, b int, PRIMARY KEY (b, a));
 INSERT INTO composite VALUES ('x/y', 1, 1), ('', 2, 1), ('%', 3, 1), (E'tab\\t', 4, 2);
 CREATE TABLE entire (id int PRIMARY KEY, v text); ALTER TABLE entire REPLICA IDENTITY FULL;
@@ -92,7 +92,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
       expect((await sync.keys(table)).size, table).toBe(0);
     }
     const status = await sync.status();
-    const rows = 3 + 25_000 + 10 + 4 + 2 + 2 + 2 + 4 + 4 + 5 * 9 + 1 + 1 + 3 + 1 + 1 + 1 + 2;
+    const rows = 3 + 25_000 + 25_000 + 4 + 2 + 2 + 2 + 4 + 4 + 5 * 9 + 1 + 1 + 3 + 1 + 1 + 1 + 2;
     expect(status).toMatchObject({
       counters: { puts: rows },
       dump: { state: 'done', percent: 100 },
@@ -204,7 +204,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
 
   test('TRUNCATE with rows before and after it in the same transaction, of two tables at once', async () => {
     await change(
-      `BEGIN; INSERT INTO refilled VALUES (99, 'gone'); TRUNCATE refilled, emptied; INSERT INTO refilled SELECT n, 'after' FROM generate_series(5, 8) n;
+      `BEGIN; INSERT INTO refilled VALUES (-1, 'gone'); TRUNCATE refilled, emptied; INSERT INTO refilled SELECT n, 'after' FROM generate_series(5, 8) n;
        UPDATE refilled SET text = 'changed' WHERE id = 6; DELETE FROM refilled WHERE id = 7; COMMIT`,
       'refilled',
     );

@@ -1,9 +1,13 @@
 /** Stopped, killed and cut off from its log: it goes on, or dumps again, with nothing lost or repeated (SPEC §2.1, §4, §8). */
 
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { startWatcher } from '../../tools/testenv/watcher.ts';
 import { createDatabase } from '../support/database.ts';
 import { postgres, postgresMajors } from '../support/servers.ts';
-import { startSync, type TestSync } from '../support/sync.ts';
+import { type SyncJson, startSync, type TestSync } from '../support/sync.ts';
 import { until } from '../support/until.ts';
 
 const setup = `
@@ -263,5 +267,45 @@ describe('keys that are not its own', () => {
     // From then on the prefix is Watcher's; adopt is not needed any more.
     await sync.restart({ keys: { adopt: false } });
     await agree(sync);
+  });
+});
+
+describe('two instances with one configuration', () => {
+  test('the second stands by, answers for its leader, and takes over when that one is killed', async () => {
+    await using sync = await startSync({ setup });
+    await agree(sync);
+    const leader = sync.watcher;
+    const dir = await mkdtemp(join(tmpdir(), 'watcher-second-'));
+    try {
+      const config = await readFile(leader.configFile, 'utf8');
+      await using second = await startWatcher({ config, dir });
+      const status = async () => (await second.get('/v1/syncs/shop')) as SyncJson;
+      await until(async () => (await status()).state === 'standby', {
+        what: 'it stands by',
+        failure: second.failure,
+      });
+      await until(async () => (await status()).position !== null, {
+        what: 'it shows the position of its leader',
+      });
+      await sync.sql(churn);
+      await sync.agrees('item');
+      await leader.kill();
+      await sync.sql(`UPDATE item SET v = 'nobody leads'`);
+      await until(async () => (await status()).state === 'streaming', {
+        what: 'it leads',
+        failure: second.failure,
+      });
+      await sync.sql(`INSERT INTO note VALUES (900, 'by the second')`);
+      const { gateway, rows } = sync.prefix;
+      await until(async () => (await gateway.get(`${rows}public/note/900`)) !== undefined, {
+        what: 'its row',
+      });
+      const values = [...(await sync.keys('item')).values()].map(
+        (text) => (JSON.parse(text) as { v: string }).v,
+      );
+      expect(new Set(values)).toEqual(new Set(['nobody leads']));
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
   });
 });

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from 'vitest';
 import { startPostgres } from '../../tools/testenv/postgres.ts';
-import { createDatabase } from '../support/database.ts';
 import { external, postgres, postgresMajors } from '../support/servers.ts';
 import { type Fault, type SyncJson, startSync, type TestSync } from '../support/sync.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -152,7 +151,8 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
   });
 });
 
-test('unknown host', async () => {
+// These wait for most of their time.
+test.concurrent('unknown host', async () => {
   const login = { host: 'no-such-host.invalid' };
   await using sync = await startSync({ setup, asItIs: true, login });
   expect(await backingOff(sync)).toMatchObject({
@@ -162,7 +162,7 @@ test('unknown host', async () => {
   });
 });
 
-test('nothing listens, and connection_retries ends the trying', async () => {
+test.concurrent('nothing listens, and connection_retries ends the trying', async () => {
   const config = { database: { connection_retries: 2 } };
   await using sync = await startSync({ setup, asItIs: true, login: { port: 1 }, config });
   const fault = await failed(sync);
@@ -172,7 +172,7 @@ test('nothing listens, and connection_retries ends the trying', async () => {
   });
 });
 
-test('no such database', async () => {
+test.concurrent('no such database', async () => {
   await using sync = await startSync({ setup, asItIs: true, login: { name: 'not_there' } });
   expect(await failed(sync)).toMatchObject({
     code: 'database_missing',
@@ -180,7 +180,7 @@ test('no such database', async () => {
   });
 });
 
-test('a connection that is half open is noticed, and nothing is lost', async () => {
+test.concurrent('a connection that is half open is noticed, and nothing is lost', async () => {
   const server = postgres(18);
   await using proxy = await startTcpProxy(server);
   const { host, port } = proxy;
@@ -199,7 +199,7 @@ test('a connection that is half open is noticed, and nothing is lost', async () 
   await sync.agrees('item', 40_000);
 });
 
-test('every connection is cut again and again', async () => {
+test.concurrent('every connection is cut again and again', async () => {
   const server = postgres(15);
   await using proxy = await startTcpProxy(server);
   const { host, port } = proxy;
@@ -215,9 +215,9 @@ test('every connection is cut again and again', async () => {
   await sync.agrees('item');
 });
 
-test.skipIf(external().postgres)(
-  'wrong wal_level, mended; then restarts in mid-stream',
-  async () => {
+test
+  .skipIf(external().postgres)
+  .concurrent('wrong wal_level, mended; then restarts in mid-stream', async () => {
     await using server = await startPostgres({ major: 18, settings: { wal_level: 'replica' } });
     await using sync = await startSync({ server, setup, asItIs: true });
     expect(await failed(sync)).toMatchObject({
@@ -245,21 +245,51 @@ test.skipIf(external().postgres)(
       await until(async () => (await rows()) === 102 + 2 * round, { what: `round ${round}` });
     }
     await sync.until('the error is gone', ({ last_error }) => last_error === null);
-  },
-);
+  });
 
-test('the database under the name is another one', async () => {
-  await using other = await createDatabase(postgres(18));
-  await other.query(
-    `CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item VALUES (1, 'other'), (500, 'other')`,
+test
+  .skipIf(external().postgres)
+  .concurrent(
+    'a transaction that does not end keeps the slot from being made',
+    { timeout: 90_000 },
+    async () => {
+      await using server = await startPostgres({
+        major: 15,
+        settings: { max_prepared_transactions: 5 },
+      });
+      await using sync = await startSync({
+        server,
+        setup,
+        asItIs: true,
+        config: { autostart: false },
+      });
+      const busy = await sync.database.connect();
+      await busy.query(`BEGIN; CREATE TABLE other (id int)`);
+      const [row] = (await busy.query('SELECT pg_backend_pid() AS pid')).rows;
+      await sync.order('start');
+      const { last_error } = await sync.until(
+        'it says so',
+        (status) => status.last_error !== null,
+        45_000,
+      );
+      expect(last_error).toMatchObject({
+        code: 'slot_creation_timeout',
+        message: expect.stringContaining(`backends ${row.pid}`),
+        remedy: expect.stringContaining(`SELECT pg_terminate_backend(${row.pid});`),
+      });
+      await busy.query('COMMIT');
+      await busy.end();
+      await sync.agrees('item');
+      // Two-phase transactions arrive when they are committed, also after a restart of everything.
+      await sync.sql(
+        `BEGIN; INSERT INTO item VALUES (500, 'prepared'); UPDATE item SET v = 'p' WHERE id = 1; PREPARE TRANSACTION 'p'`,
+      );
+      await sync.sql(`BEGIN; INSERT INTO item VALUES (501, 'undone'); PREPARE TRANSACTION 'q'`);
+      await sync.sql(`INSERT INTO item VALUES (502, 'meanwhile')`);
+      await sync.agrees('item');
+      await sync.restart();
+      await sync.sql(`COMMIT PREPARED 'p'`);
+      await sync.sql(`ROLLBACK PREPARED 'q'`);
+      await sync.agrees('item');
+    },
   );
-  await using sync = await startSync({ setup });
-  await sync.agrees('item');
-  await sync.restart({ database: { name: other.name }, postgres: { slot: `s_${other.name}` } });
-  const keys = await sync.keys('item');
-  expect([...keys.values()].map((text) => JSON.parse(text))).toEqual([
-    { id: 1, v: 'other' },
-    { id: 500, v: 'other' },
-  ]);
-  expect(sync.watcher.log.some(({ cause }) => /oid/.test(String(cause)))).toBe(true);
-});

@@ -80,6 +80,25 @@ test('a larger one is split in order, the checkpoint says so in between, and a k
   expect((await sync.status()).counters).toMatchObject({ transactions: 1 });
 });
 
+test('a TRUNCATE of many keys is split; killed within it, what follows in the transaction is not lost', async () => {
+  await using sync = await startSync({
+    setup: `${setup}; INSERT INTO item SELECT n, repeat('v', 50) FROM generate_series(1, 60000) n`,
+  });
+  await sync.agrees('item');
+  const { gateway } = sync.prefix;
+  await using own = await gateway.watchPrefix(checkpointKey(sync));
+  await sync.sql(
+    `BEGIN; UPDATE item SET v = 'gone' WHERE id < 10; TRUNCATE item; INSERT INTO item SELECT n, 'new' FROM generate_series(50000, 65000) n; DELETE FROM item WHERE id < 50010; COMMIT`,
+  );
+  const isPartial = ({ value }: { readonly value: string }) =>
+    (JSON.parse(value) as Checkpoint).partial !== null;
+  await until(() => own.events.some(isPartial), { what: 'a part is there', failure: own.failure });
+  await sync.kill();
+  await sync.restart();
+  await sync.sql(`UPDATE item SET v = 'later' WHERE id = 60000`);
+  await sync.agrees('item');
+});
+
 test('a transaction of a million rows, in bounded memory', { timeout: 240_000 }, async () => {
   await using sync = await startSync({ setup });
   await sync.caughtUp();
