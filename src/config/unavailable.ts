@@ -12,6 +12,9 @@ export function refuseUnavailable({ config, syncs }: Draft, report: Report): voi
       report.add(driverPath(path, report), 'the driver mysql is not available in this version');
     }
   }
+  if (config.api.tls !== null) {
+    report.add('api.tls', 'TLS of the API is not available in this version');
+  }
   if (config.api.tokens.length > 0) {
     report.add('api.tokens', 'tokens are not available in this version');
     if (!isLoopback(config.api.host)) {

@@ -1,5 +1,5 @@
 /** The status of one sync, kept up to date by what happens and read by the API at any time. */
-import type { WatcherError } from '../errors.ts';
+import { errorCodes, type WatcherError } from '../errors.ts';
 import type { StreamMessage, Warning } from './change.ts';
 import type { Driver, SourceStatus } from './driver.ts';
 import { DumpProgress } from './dump-progress.ts';
@@ -173,7 +173,7 @@ export class SyncBoard {
         committedAt:
           this.#checkpoint?.committed_at == null ? null : new Date(this.#checkpoint.committed_at),
       },
-      warnings: this.warnings,
+      warnings: [...this.warnings, ...retentionWarning(source)],
       lastError: this.lastError,
       leading: this.leading,
       stalled: this.#stalled(),
@@ -202,6 +202,16 @@ export class SyncBoard {
     const since = Math.max(this.#progressAt.getTime(), behind.getTime());
     return this.#options.now().getTime() - since > stalledAfterMs;
   }
+}
+
+/** The source will let go of log that is still needed when as much again is written as it retains now. */
+function retentionWarning(source: SourceStatus | null): readonly Warning[] {
+  if (source === null || source.safeLogBytes === null || source.retainedLogBytes === null)
+    return [];
+  if (source.safeLogBytes >= source.retainedLogBytes) return [];
+  const { retainedLogBytes: retained, safeLogBytes: safe } = source;
+  const message = `The source retains ${retained} bytes of log for this sync, and loses it after ${safe} bytes more`;
+  return [{ code: 'log_retained', message, remedy: errorCodes.log_retained.remedy, table: null }];
 }
 
 /** The end of the first dump is a position too. */

@@ -117,9 +117,8 @@ async function wasReplaced(
   connection: SourceConnection,
   definition: TableDefinition,
 ): Promise<boolean> {
-  const only = definition.kind === 'p' ? '' : 'ONLY ';
-  const lock = `LOCK TABLE ${only}${quoteTable(definition)} IN ACCESS SHARE MODE`;
-  await connection.query(lock, [], unlimitedMs);
+  // It takes the lock of LOCK TABLE … IN ACCESS SHARE MODE, which privileges on columns do not suffice for.
+  await connection.query(`${selectSql(definition)} LIMIT 0`, [], unlimitedMs);
   const [row] = await connection.query(replacedSql, [definition.oid]);
   return row?.replaced === true;
 }
@@ -137,10 +136,14 @@ FROM tree JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind = 'r'`;
 
 /** ONLY: rows of inheritance children are those of other tables. A partitioned table has none of its own. */
 export function copySql(definition: TableDefinition): string {
+  return `COPY (${selectSql(definition)}) TO STDOUT`;
+}
+
+function selectSql(definition: TableDefinition): string {
   const columns = definition.columns.map((column) => quoteName(column.name)).join(', ');
   const only = definition.kind === 'p' ? '' : 'ONLY ';
   const where = definition.rowFilter === null ? '' : ` WHERE (${definition.rowFilter})`;
-  return `COPY (SELECT ${columns} FROM ${only}${quoteTable(definition)}${where}) TO STDOUT`;
+  return `SELECT ${columns} FROM ${only}${quoteTable(definition)}${where}`;
 }
 
 /** What any of them yields, as it comes; each is at most one item ahead. */

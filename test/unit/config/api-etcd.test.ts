@@ -50,6 +50,7 @@ test('a token is whole', () => {
 test('TLS of the API needs both halves', () => {
   expect(refusals(withGlobal('api: { tls: { cert: "-----BEGIN X" } }'))).toEqual([
     'api.tls.key: is required',
+    'api.tls: TLS of the API is not available in this version',
   ]);
 });
 

@@ -49,22 +49,20 @@ test('only secrets and certificates may be in a file', () => {
 });
 
 test('certificates and keys are PEM text, or the path of a file that holds it', () => {
-  const files = { '/etc/ca.pem': pem, '/etc/c.pem': pem, '/run/k.pem': `${pem}\n` };
+  const files = { '/etc/ca.pem': pem, '/run/k.pem': `${pem}\n` };
   const text = withGlobal(`etcd:
   endpoints: ["https://etcd:2379"]
-  tls: { ca: ca.pem, cert_file: c.pem, key: /run/k.pem }
-api:
   tls:
+    ca: ca.pem
     cert: |-
       ${pem.replaceAll('\n', '\n      ')}
     key_file: /run/k.pem`);
   const config = configOf(text, { files });
   expect(config.etcd.tls).toEqual({ ca: pem, cert: pem, key: pem });
-  expect(config.api.tls).toEqual({ cert: pem, key: pem });
   expect(refusals(text, { files: { ...files, '/etc/ca.pem': 'hunter2' } })).toEqual([
     'etcd.tls.ca: the file holds no PEM text',
   ]);
-  expect(refusals(text)).toContain('api.tls.key_file: the file cannot be read: ENOENT');
+  expect(refusals(text)).toContain('etcd.tls.key_file: the file cannot be read: ENOENT');
 });
 
 const secrets = {
