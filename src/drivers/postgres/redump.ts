@@ -8,6 +8,7 @@ import type { DumpContext } from './dump.ts';
 import { readBound, rebinder } from './dump.ts';
 import type { BoundTable } from './read-tables.ts';
 import { readTables } from './read-tables.ts';
+import { beginSnapshot } from './visibility.ts';
 import { readWalPosition } from './wal-position.ts';
 
 export interface StartedRedump {
@@ -18,24 +19,23 @@ export interface StartedRedump {
   readonly until: bigint;
 }
 
+/** @param handedOut transactions whose changes are not held back for the tables: the snapshot contains them. */
 export async function startRedump(
   context: DumpContext,
   tableIds: readonly string[],
+  handedOut: Iterable<number>,
   signal: AbortSignal,
 ): Promise<StartedRedump> {
   const { target, version, options } = context;
   const connection = await connect(target, 'sql', signal);
   try {
-    await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    // pg_current_snapshot() came with version 13 and gives the same.
-    const name = version >= 130000 ? 'pg_current_snapshot' : 'txid_current_snapshot';
-    const [row] = await connection.query(`SELECT ${name}()::text AS snapshot`);
+    const snapshot = await beginSnapshot(connection, version, handedOut, signal);
     const until = await readWalPosition(connection);
     const all = await readBound(connection, version, options);
     const wanted = new Set(tableIds);
     const tables = all.tables.filter(({ definition }) => wanted.has(String(definition.oid)));
     const chunks = readTables({ connections: [connection], tables, rebind: rebinder(context) });
-    return { tables, chunks, snapshot: String(row?.snapshot), until };
+    return { tables, chunks, snapshot, until };
   } catch (error) {
     connection.destroy();
     throw error;

@@ -28,6 +28,7 @@ import { toSourceTable } from './relation.ts';
 import { readStatus, StatusSampler } from './status-sampler.ts';
 import { WalStream } from './stream.ts';
 import { StreamRelations } from './stream-relations.ts';
+import { HandedOut } from './visibility.ts';
 
 const connectTimeoutMs = 15_000;
 const pollIntervalMs = 10_000;
@@ -42,6 +43,7 @@ export class PostgresSession {
   readonly #options: PostgresDriverOptions;
   readonly #target: ConnectTarget;
   readonly #closed = new AbortController();
+  readonly #handedOut = new HandedOut();
   #attempt: Attempt | null = null;
   #wal: WalStream | null = null;
   #watch: CatalogWatch | null = null;
@@ -139,6 +141,7 @@ export class PostgresSession {
     const { tables, chunks, snapshot, until } = await startRedump(
       context,
       tableIds,
+      this.#handedOut,
       this.#signal(signal),
     );
     this.#watch?.adopt(tables.map(({ definition }) => definition));
@@ -163,7 +166,12 @@ export class PostgresSession {
     const { watch, relations, interval } = this.#follow(attempt, wal);
     try {
       const assembler = new Assembler(startOf(from), (oid) => relations.lookup(oid));
-      yield* followLog({ wal, assembler, relations, watch, signal });
+      for await (const message of followLog({ wal, assembler, relations, watch, signal })) {
+        if (message.type === 'transaction' && message.last) {
+          this.#handedOut.note(Number(message.xid));
+        }
+        yield message;
+      }
     } finally {
       clearInterval(interval);
       await wal.close();
