@@ -50,6 +50,15 @@ export interface EtcdSinkOptions {
 
 type Settings = Required<EtcdSinkOptions>;
 
+interface Sent {
+  readonly batch: Batch;
+  readonly bytes: number;
+  /** Revision of the checkpoint that the batch follows. */
+  readonly follows: bigint;
+  /** When the outcome is given up, in monotonic milliseconds. */
+  readonly end: number;
+}
+
 const firstRetryMs = 50;
 const maxRetryMs = 1_000;
 /** For the comparisons, the failure branch and the lengths of nested messages. */
@@ -71,7 +80,8 @@ class EtcdSink implements Sink {
   /** Of the checkpoint and the tables as JSON, as they were last seen. */
   #checkpointBytes = 0;
   #tablesBytes = 0;
-  #requestBytes = 64 * 1024;
+  /** The last request's, when nobody can be reading it any more: one of this size for each batch is much garbage. */
+  #space: Buffer | number = 64 * 1024;
   #writing = false;
 
   constructor(settings: Settings) {
@@ -139,21 +149,20 @@ class EtcdSink implements Sink {
     const request = this.#encode(batch, follows);
     const end = performance.now() + writeTimeoutMs + resolveTimeoutMs;
     let retryMs = firstRetryMs;
+    let mayStillBeSent = false;
     for (;;) {
       this.#checkLeader();
       const answer = await client
         .txn(request, { signal, timeoutMs: writeTimeoutMs })
         .catch((error: unknown) => ({ failure: error }));
-      if ('failure' in answer) {
-        signal.throwIfAborted();
-        if (isRefusal(answer.failure)) throw this.#refused(answer.failure, batch, request.length);
-      }
-      const revision =
-        'failure' in answer
-          ? await this.#outcome(answer.failure, follows, end, signal)
-          : this.#answered(answer);
+      const failed = 'failure' in answer;
+      const revision = failed
+        ? await this.#failed(answer.failure, { batch, bytes: request.length, follows, end }, signal)
+        : this.#answered(answer);
+      mayStillBeSent ||= failed;
       if (revision !== null) {
         this.#revision = revision;
+        if (!mayStillBeSent) this.#space = Buffer.from(request.buffer);
         if (batch.tables !== null) this.#tables = batch.tables;
         return { revision, bytes: request.length };
       }
@@ -182,14 +191,14 @@ class EtcdSink implements Sink {
       compare,
       checkpointKey: this.#keys.checkpoint,
       maxTxnOps: limits.maxTxnOps,
-      capacityBytes: this.#requestBytes,
+      space: this.#space,
     });
     if (request === null) {
       throw new WatcherError('request_too_large', {
         message: `etcd takes ${limits.maxOps} operations in one transaction, not ${batch.ops.size}`,
       });
     }
-    this.#requestBytes = request.length + requestSpareBytes;
+    this.#space = request.length + requestSpareBytes;
     return request;
   }
 
@@ -205,12 +214,13 @@ class EtcdSink implements Sink {
    * @returns the revision at which the batch is durable, or null: not applied, and it may be sent again.
    * @throws the failure, when the batch was not applied and sending it again would not help.
    */
-  async #outcome(
+  async #failed(
     failure: unknown,
-    follows: bigint,
-    end: number,
+    { batch, bytes, follows, end }: Sent,
     signal: AbortSignal,
   ): Promise<bigint | null> {
+    signal.throwIfAborted();
+    if (isRefusal(failure)) throw this.#refused(failure, batch, bytes);
     const stored = await this.#readCheckpoint(end, signal);
     if (stored !== undefined && this.#isOurs(stored)) return stored.modRevision;
     if ((stored?.modRevision ?? 0n) !== follows) throw new WatcherError('fenced');

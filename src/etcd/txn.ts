@@ -29,8 +29,8 @@ export interface WriteRequest {
   /** Read when a comparison fails. */
   readonly checkpointKey: string;
   readonly maxTxnOps: number;
-  /** For the first allocation; the request may become larger. */
-  readonly capacityBytes: number;
+  /** Where the request is written, or how much is allocated for it at first; it may become larger. */
+  readonly space: Buffer | number;
 }
 
 interface Range {
@@ -83,7 +83,7 @@ export function encodeWrite(request: WriteRequest): Buffer | null {
   const shape = shapeFor(leaves.length, request.maxTxnOps, spare);
   if (shape === null) return null;
 
-  const writer = new Writer(request.capacityBytes);
+  const writer = new Writer(request.space);
   for (const compare of request.compare) writeCompare(writer, compare);
   writeLevel(writer, leaves, 0, leaves.length, shape, shape.levels);
   for (const { key, value } of request.state) {

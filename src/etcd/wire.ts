@@ -20,8 +20,9 @@ export class Writer {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(capacityBytes = 256) {
-    this.#buffer = Buffer.allocUnsafeSlow(capacityBytes);
+  /** @param space a buffer to write into while it is large enough, or the bytes to begin with. */
+  constructor(space: Buffer | number = 256) {
+    this.#buffer = typeof space === 'number' ? Buffer.allocUnsafeSlow(space) : space;
   }
 
   /** Bytes written so far. */

@@ -2,6 +2,7 @@
 import type { StreamMessage } from '../../replication/change.ts';
 import type { Assembler } from './assemble.ts';
 import type { CatalogWatch } from './catalog-watch.ts';
+import type { RelationMessage } from './pgoutput.ts';
 import { inTable, isUnsupportedValue } from './read-tables.ts';
 import type { StreamItem, WalStream } from './stream.ts';
 import type { StreamRelations } from './stream-relations.ts';
@@ -16,38 +17,52 @@ export interface FollowOptions {
 
 /** Ends only by throwing. */
 export async function* followLog(options: FollowOptions): AsyncGenerator<StreamMessage> {
-  const { wal, assembler, watch, signal } = options;
+  const { wal, watch, signal } = options;
   for (;;) {
     const items = await wal.take();
     for (const item of items) {
       signal.throwIfAborted();
-      yield* handle(item, options);
+      if (item.type === 'relation') {
+        yield* describe(item, options);
+        continue;
+      }
+      // Rows are many, and to await each would cost as much as to decode it.
+      const assembled = assemble(item, options);
+      const message = assembled instanceof Promise ? await assembled : assembled;
+      if (message !== null) yield message;
     }
-    if (!assembler.inTransaction) yield* catalogChange(options, assembler.position);
+    yield* catalogBetween(options);
     // A table that is gone waits until the log up to then was read; an idle server must be asked how far it is.
     if (watch.waits && items.length === 0) wal.ask();
   }
 }
 
-async function* handle(item: StreamItem, options: FollowOptions): AsyncGenerator<StreamMessage> {
-  const { assembler, relations, watch } = options;
-  if (item.type === 'keepalive') {
-    const heartbeat = assembler.keepalive(item.walEnd);
-    if (heartbeat !== null) yield heartbeat;
-    return;
-  }
-  if (item.type === 'relation') {
-    await relations.learn(item);
-    // What the log describes now, it describes as of later than what is waiting: a table that joins must be
-    // reported before its first change, also in the middle of a transaction.
-    if (watch.definition(item.oid) === null) yield* catalogChange(options, null);
-    return;
-  }
-  const message = await assemble(item, options);
-  if (message !== null) yield message;
+async function* describe(
+  relation: RelationMessage,
+  options: FollowOptions,
+): AsyncGenerator<StreamMessage> {
+  await options.relations.learn(relation);
+  // What the log describes now, it describes as of later than what is waiting: a table that joins must be
+  // reported before its first change, also in the middle of a transaction.
+  if (options.watch.definition(relation.oid) === null) yield* catalogChange(options, null);
 }
 
-type LogMessage = Exclude<StreamItem, { type: 'keepalive' }>;
+type LogMessage = Exclude<StreamItem, { type: 'keepalive' | 'relation' }>;
+
+type Assembled = StreamMessage | null;
+
+function assemble(
+  item: Exclude<StreamItem, RelationMessage>,
+  options: FollowOptions,
+): Assembled | Promise<Assembled> {
+  const { assembler } = options;
+  if (item.type === 'keepalive') return assembler.keepalive(item.walEnd);
+  try {
+    return assembler.handle(item);
+  } catch (error) {
+    return assembleAnew(item, error, options);
+  }
+}
 
 /**
  * ALTER TYPE … ADD ATTRIBUTE changes the text of a composite with no Relation message. So a value that does not
@@ -56,21 +71,21 @@ type LogMessage = Exclude<StreamItem, { type: 'keepalive' }>;
  * 2. with the types as they are now,
  * 3. as text, when it is from before a change that is in the catalog already; the table is dumped anew then.
  */
-async function assemble(item: LogMessage, options: FollowOptions): Promise<StreamMessage | null> {
-  const { assembler, relations, watch } = options;
-  try {
-    return assembler.handle(item);
-  } catch (error) {
-    if (!isUnsupportedValue(error) || !('oid' in item)) throw error;
-    await watch.look();
-    const again = handleAgain(item, options);
-    if (again !== 'unsupported') return again;
-    relations.readAsText(item.oid);
-    const asText = handleAgain(item, options);
-    if (asText !== 'unsupported') return asText;
-    const name = relations.name(item.oid);
-    throw name === null ? error : inTable(error, name.schema, name.table);
-  }
+async function assembleAnew(
+  item: LogMessage,
+  error: unknown,
+  options: FollowOptions,
+): Promise<Assembled> {
+  const { relations, watch } = options;
+  if (!isUnsupportedValue(error) || !('oid' in item)) throw error;
+  await watch.look();
+  const again = handleAgain(item, options);
+  if (again !== 'unsupported') return again;
+  relations.readAsText(item.oid);
+  const asText = handleAgain(item, options);
+  if (asText !== 'unsupported') return asText;
+  const name = relations.name(item.oid);
+  throw name === null ? error : inTable(error, name.schema, name.table);
 }
 
 function handleAgain(
@@ -83,6 +98,11 @@ function handleAgain(
     if (isUnsupportedValue(error)) return 'unsupported';
     throw error;
   }
+}
+
+function* catalogBetween(options: FollowOptions): Generator<StreamMessage> {
+  const { assembler } = options;
+  if (!assembler.inTransaction) yield* catalogChange(options, assembler.position);
 }
 
 /** From the event on the stream hands out other tables than before. */

@@ -26,7 +26,7 @@ function request(more: Partial<WriteRequest>): WriteRequest {
     compare: [{ key: checkpoint.key, target: 'mod', revision: 7n }],
     checkpointKey: checkpoint.key,
     maxTxnOps: 128,
-    capacityBytes: 16,
+    space: 16,
     ...more,
   };
 }
