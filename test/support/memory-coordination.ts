@@ -24,6 +24,8 @@ export class MemoryHub {
   leader: Leadership | null = null;
   /** Every call fails as without etcd. */
   away = false;
+  /** Awaited before a request is removed. */
+  beforeClear: () => Promise<unknown> = async () => undefined;
   /** Times that somebody began to lead. */
   terms = 0;
   #changes = 0;
@@ -148,6 +150,7 @@ class MemoryCoordination implements Coordination {
   }
 
   async clearRequest(id: string): Promise<void> {
+    await this.#hub.beforeClear();
     this.#hub.requireHere();
     if (this.#hub.request?.id !== id) return;
     this.#hub.request = null;

@@ -376,6 +376,25 @@ test('held changes beyond the memory for them: the stream waits, the table is du
   expect(source.calls.filter((call) => call === 'redump').length).toBeGreaterThan(1);
 });
 
+test('held changes that were given up after the snapshot are not in it: it does not make up for them', async () => {
+  const source = shop();
+  const store = new MemoryStore();
+  await using attempt = new Attempt(source, store, { maxHeldBytes: 500 });
+  await streaming(attempt);
+  const snapshot = gate();
+  source.afterSnapshot = () => snapshot.closed;
+  attempt.control?.redump(['public.a']);
+  await attempt.until('the snapshot is taken', () => source.calls.includes('redump'));
+  for (let v = 100; v < 110; v += 1) {
+    source.commit({ op: 'update', table: 'a', row: ['1', String(v)] });
+  }
+  await turns(100);
+  snapshot.open();
+  await attempt.caughtUp();
+  await attempt.settled();
+  expect(store.values('/s/a/')['/s/a/1']).toBe('{"id":1,"v":109}');
+});
+
 test('a table changed once more after its snapshot is not written by the wrong columns', async () => {
   const source = shop();
   const store = new MemoryStore();

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WatcherError } from '../../../src/errors.ts';
 import { MemoryHub } from '../../support/memory-coordination.ts';
@@ -231,6 +232,12 @@ test('a dump of a failed sync copies anew, once', async () => {
   await sync.until('it streams', isStreaming);
   source.breakStream(new WatcherError('unsupported_event'));
   await sync.until('it has failed', ({ state }) => state === 'failed');
+  // etcd is slow to forget the request, and tells of it again meanwhile.
+  hub.beforeClear = async () => {
+    await sync.until('it streams', isStreaming);
+    hub.changed();
+    await setTimeout(20);
+  };
   await sync.supervisor.requestDump('s', null);
   await sync.until('it streams', isStreaming);
   await sync.until('the request is gone', () => hub.request === null);

@@ -1,98 +1,129 @@
 import { expect, test } from 'vitest';
-import type { Driver, SourceStatus } from '../../../src/replication/driver.ts';
-import type { Position } from '../../../src/replication/position.ts';
-import type { Checkpoint } from '../../../src/replication/sink.ts';
+import { WatcherError } from '../../../src/errors.ts';
+import type { TransactionPart } from '../../../src/replication/change.ts';
+import { emptyTally } from '../../../src/replication/section.ts';
 import { SyncBoard } from '../../../src/replication/sync-board.ts';
 import type { DurableBatch } from '../../../src/replication/writer.ts';
+import { pipelineDefaults } from '../../support/attempt.ts';
+import { createScriptedDriver } from '../../support/scripted-driver.ts';
+import { lsnText, positionOf, ScriptedSource } from '../../support/scripted-source.ts';
 
-const at = (lsn: bigint): Position => ({ kind: 'postgres', lsn });
-
-function fakeDriver(status: SourceStatus): Driver {
-  const lsn = (position: Position): bigint => (position.kind === 'postgres' ? position.lsn : 0n);
-  return {
-    compare: (a: Position, b: Position) => Number(lsn(a) - lsn(b)),
-    lagBytes: (source: Position, position: Position) => Number(lsn(source) - lsn(position)),
-    status: () => status,
-  } as unknown as Driver;
-}
-
-function boardAt(clock: { now: Date }): SyncBoard {
-  return new SyncBoard({
+function streamingBoard() {
+  const clock = { seconds: 1_000 };
+  const source = new ScriptedSource();
+  source.lsn = 10n;
+  const board = new SyncBoard({
     name: 's',
     driver: 'pgx',
-    instance: 'i',
+    instance: 'one',
     desired: 'running',
-    now: () => clock.now,
+    now: () => new Date(clock.seconds * 1000),
   });
-}
-
-function durable(checkpoint: Partial<Checkpoint>, position: Position | null): DurableBatch {
-  return {
-    result: { revision: 7n, bytes: 100 },
-    checkpoint: { position: null, committed_at: null, ...checkpoint } as Checkpoint,
-    position,
-    transactions: 0,
-    tally: { inserts: 0, updates: 0, deletes: 0, truncates: 0 },
-    puts: 0,
-    seconds: 0.001,
+  const checkpoint = {
+    version: 1,
+    phase: 'stream',
+    position: lsnText(10n),
+    committed_at: null,
+    source: null,
+    options: pipelineDefaults.mapping,
+    dump: null,
+    partial: null,
+  } as const;
+  board.state = 'streaming';
+  board.attemptBegan(createScriptedDriver(source));
+  board.loaded({ checkpoint, revision: 3n, tables: {} });
+  const durable = (lsn: bigint | null): void => {
+    const position = lsn === null ? null : positionOf(lsn);
+    const batch: DurableBatch = {
+      result: { revision: 4n, bytes: 100 },
+      checkpoint: lsn === null ? checkpoint : { ...checkpoint, position: lsnText(lsn) },
+      position,
+      transactions: lsn === null ? 0 : 1,
+      tally: { ...emptyTally(), inserts: 2 },
+      puts: 2,
+      seconds: 0.1,
+    };
+    board.durable(batch);
   };
+  return { board, clock, source, durable };
 }
 
-const healthy: SourceStatus = { position: at(0x100n), retainedLogBytes: 10, safeLogBytes: null };
+const part = { type: 'transaction', position: positionOf(20n) } as TransactionPart;
 
-test('the lag is unknown until something is durable, and known from the end of the first dump on', () => {
-  const board = boardAt({ now: new Date(1_000) });
-  board.attemptBegan(fakeDriver(healthy));
-  expect(board.status().lag).toEqual({ bytes: null, seconds: null });
-  board.durable(durable({ phase: 'stream', position: { lsn: '0/80' } }, null));
-  expect(board.status().lag).toEqual({ bytes: 0x80, seconds: 0 });
+test('idle: no lag, however long', () => {
+  const { board, clock } = streamingBoard();
+  for (let second = 0; second < 100; second += 1) {
+    clock.seconds += 1;
+    board.sample();
+  }
+  expect(board.status().lag).toEqual({ bytes: 0, seconds: 0 });
+  expect(board.status().stalled).toBe(false);
 });
 
-test('the lag in seconds grows while the source is ahead, and is 0 as soon as its position is reached', () => {
-  const clock = { now: new Date(1_000) };
-  const board = boardAt(clock);
-  board.attemptBegan(fakeDriver(healthy));
-  board.durable(durable({}, at(0x80n)));
+test('the source is ahead: the lag grows, and after a minute without progress the sync is stalled', () => {
+  const { board, clock, source, durable } = streamingBoard();
+  source.lsn = 20n;
   board.sample();
-  clock.now = new Date(6_000);
-  expect(board.status().lag.seconds).toBe(5);
-  board.durable(durable({}, at(0x100n)));
+  clock.seconds += 60;
+  expect(board.status()).toMatchObject({ lag: { bytes: 10, seconds: 60 }, stalled: false });
+  clock.seconds += 1;
+  expect(board.status().stalled).toBe(true);
+  durable(20n);
+  expect(board.status()).toMatchObject({ lag: { bytes: 0, seconds: 0 }, stalled: false });
+});
+
+test('WAL of others is no lag once a heartbeat has said so', () => {
+  const { board, clock, source } = streamingBoard();
+  source.lsn = 20n;
+  board.sample();
+  clock.seconds += 5;
+  board.received({ type: 'heartbeat', position: positionOf(20n) });
   expect(board.status().lag).toEqual({ bytes: 0, seconds: 0 });
 });
 
-test('stalled: a minute without anything durable while the source is ahead', () => {
-  const clock = { now: new Date(0) };
-  const board = boardAt(clock);
-  board.state = 'streaming';
-  board.attemptBegan(fakeDriver(healthy));
-  board.durable(durable({}, at(0x80n)));
+test('a heartbeat behind a transaction counts when that is durable, not before', () => {
+  const { board, clock, source, durable } = streamingBoard();
+  let pending: Date | null = new Date(clock.seconds * 1000);
+  board.oldestPending = () => pending;
+  source.lsn = 30n;
   board.sample();
-  clock.now = new Date(59_000);
-  expect(board.status().stalled).toBe(false);
-  clock.now = new Date(61_000);
-  expect(board.status().stalled).toBe(true);
-  board.durable(durable({}, at(0x100n)));
-  expect(board.status().stalled).toBe(false);
+  board.received(part);
+  board.received({ type: 'heartbeat', position: positionOf(30n) });
+  clock.seconds += 5;
+  expect(board.status().lag).toEqual({ bytes: 20, seconds: 5 });
+  pending = null;
+  durable(20n);
+  expect(board.status().lag).toEqual({ bytes: 0, seconds: 0 });
 });
 
-test('a slot that is nearer to its loss than it retains is a warning, also while the sync is stopped', () => {
-  const board = boardAt({ now: new Date(0) });
-  board.probed({ position: at(1n), retainedLogBytes: 600, safeLogBytes: 601 });
-  expect(board.status().warnings).toEqual([]);
-  board.probed({ position: at(1n), retainedLogBytes: 600, safeLogBytes: 400 });
-  expect(board.status().warnings).toMatchObject([{ code: 'log_retained', table: null }]);
-  expect(board.status().retainedLogBytes).toBe(600);
+test('a heartbeat of before a transaction does not speak for it', () => {
+  const { board, clock, source, durable } = streamingBoard();
+  board.received({ type: 'heartbeat', position: positionOf(15n) });
+  board.received(part);
+  source.lsn = 25n;
+  board.sample();
+  clock.seconds += 2;
+  durable(20n);
+  expect(board.status().lag).toEqual({ bytes: 5, seconds: 2 });
 });
 
-test('the last error goes with the next durable write', () => {
-  const board = boardAt({ now: new Date(0) });
-  board.lastError = {
-    code: 'source_unavailable',
-    message: 'm',
-    remedy: 'r',
-    at: new Date(0),
-    retryAt: null,
-  };
-  board.durable(durable({}, at(1n)));
-  expect(board.status().lastError).toBeNull();
+test('an error shows until something is durable; counters count since the leadership began', () => {
+  const { board, durable } = streamingBoard();
+  board.leadershipBegan();
+  board.failed(new WatcherError('source_unavailable'), null);
+  expect(board.status().lastError?.code).toBe('source_unavailable');
+  durable(null);
+  expect(board.status()).toMatchObject({
+    lastError: null,
+    counters: { transactions: 0, inserts: 2, puts: 2, etcdTxns: 1, bytes: 100 },
+  });
+  board.leadershipBegan();
+  expect(board.status().counters).toMatchObject({ inserts: 0, etcdTxns: 0 });
+});
+
+test('after the attempt nothing is claimed about the lag', () => {
+  const { board } = streamingBoard();
+  board.attemptEnded();
+  expect(board.status().lag).toEqual({ bytes: null, seconds: null });
+  expect(board.status().position).toEqual(lsnText(10n));
 });
