@@ -310,6 +310,28 @@ test('rule 7: changes beside a dump: what the snapshot has is dropped, the rest 
   expect(attempt.happened.filter((what) => what === 'dumped')).toHaveLength(2);
 });
 
+test('rule 7: no snapshot before what was read is durable, or an older row would follow a newer one', async () => {
+  const source = shop();
+  const store = new MemoryStore();
+  await using attempt = new Attempt(source, store);
+  await streaming(attempt);
+  const { closed, open } = gate();
+  store.fault = () => closed;
+  source.commit({ op: 'update', table: 'b', row: ['1', '2'] });
+  await turns();
+  source.commit({ op: 'update', table: 'a', row: ['1', '11'] });
+  await turns();
+  attempt.control?.redump(['public.a']);
+  source.commit({ op: 'update', table: 'a', row: ['1', '12'] });
+  await turns();
+  expect(source.calls).not.toContain('redump');
+  open();
+  await attempt.caughtUp();
+  await attempt.settled();
+  const seen = store.history.flatMap(({ changed }) => changed.get('/s/a/1') ?? []);
+  expect(seen.slice(1)).toEqual(['{"id":1,"v":11}', '{"id":1,"v":12}']);
+});
+
 test('rule 7: the mark outlives a restart: a change that the dump has is not applied after it', async () => {
   const source = shop();
   const store = new MemoryStore();
