@@ -255,6 +255,32 @@ const codes = {
     recovery: 'operator',
     remedy: 'Mend what the message says on the server, then start the sync again.',
   },
+  binlog_setting: {
+    text: 'A setting of the server keeps its binlog from being replicated',
+    recovery: 'operator',
+    remedy: 'Change the setting that the message names.',
+  },
+  binlog_purged: {
+    text: 'The server has purged binlogs that are not read yet',
+    recovery: 'redump',
+    remedy:
+      'None needed: the sync dumps again. To prevent it, raise binlog_expire_logs_seconds (before MySQL 8.0: expire_logs_days).',
+  },
+  binlog_incident: {
+    text: 'Events are missing or damaged in the binlog of the server',
+    recovery: 'redump',
+    remedy: 'None needed: the sync dumps again. The error log of the server says what happened.',
+  },
+  server_id_clash: {
+    text: 'Another reader with the same server id has connected',
+    recovery: 'retry',
+    remedy: 'Give each reader of this server a mysql.server_id of its own.',
+  },
+  mysqldump_failed: {
+    text: 'The dump program failed',
+    recovery: 'operator',
+    remedy: 'Mend what the message says, or set dump.method: native.',
+  },
   unsupported_event: {
     text: 'The log holds something that this version cannot replicate',
     recovery: 'operator',
@@ -298,6 +324,17 @@ const codes = {
     recovery: 'operator',
     remedy:
       'PostgreSQL 11 or later publishes it; until then use DELETE, or dump again after a TRUNCATE.',
+  },
+  fk_cascade_not_logged: {
+    text: 'Foreign keys change rows of the table, and the server does not log it',
+    recovery: 'operator',
+    remedy:
+      'Set mysql.on_unlogged_cascade: redump, exclude the table, or declare the foreign key with RESTRICT.',
+  },
+  binlog_expiring: {
+    text: 'The server will soon purge binlogs that are not read yet',
+    recovery: 'operator',
+    remedy: 'SET GLOBAL binlog_expire_logs_seconds = …; or let the sync catch up.',
   },
   source_limited: {
     text: 'The server lacks a feature',

@@ -1,0 +1,137 @@
+/**
+ * Brings dumped rows from snapshots that were taken without a lock to one place in the log (DESIGN §3 rule 7).
+ *
+ * G1 are the GTIDs that were executed before the first snapshot, G2 is where the log ended after the last one.
+ * - A transaction is in `gtid_executed` only after its engine has committed it: each snapshot contains all of G1.
+ * - A transaction is written to the log before its engine commits it: no snapshot contains anything after G2.
+ * So a row that no transaction of (G1, G2] changed is, in every snapshot, what it is at G2. A row that one of them
+ * changed is, at G2, what the last of them made of it, which the log says in full (binlog_row_image = FULL); what the
+ * snapshot has of it does not matter and is dropped. The dump is exactly the state at G2, and the stream goes on
+ * from there: nothing is lost, and no key goes back to an older state (SPEC §2), since no row is written twice.
+ */
+import { WatcherError } from '../../errors.ts';
+import type {
+  Change,
+  FullRow,
+  Relation,
+  RowImage,
+  StreamMessage,
+} from '../../replication/change.ts';
+import type { RowChunk } from '../../replication/driver.ts';
+import type { MysqlPosition } from '../../replication/position.ts';
+import type { LogPlace } from './log-place.ts';
+import { comparePlaces } from './log-place.ts';
+import { mysqlPosition } from './snapshot-mark.ts';
+
+export interface CatchUpOptions {
+  /** The log from G1 on. */
+  readonly messages: AsyncGenerator<StreamMessage>;
+  readonly from: MysqlPosition;
+  /** G2 */
+  readonly until: LogPlace;
+  /** Ids of the tables that are dumped. */
+  readonly ids: ReadonlySet<string>;
+}
+
+/** Reads the log up to G2, and leaves it. */
+export async function catchUp(options: CatchUpOptions): Promise<CatchUp> {
+  const { messages, until, ids } = options;
+  const result = new CatchUp(options.from, ids);
+  for await (const message of messages) {
+    result.take(message);
+    if (comparePlaces(result.position, until) >= 0) return result;
+  }
+  throw new WatcherError('internal', { message: 'the log ended without an error' });
+}
+
+function altered(): WatcherError {
+  return new WatcherError('source_busy', {
+    message: 'Tables were altered in the moment that a dump began',
+    remedy: 'None needed: the dump begins again.',
+  });
+}
+
+interface LateTable {
+  readonly relation: Relation;
+  /** It was truncated: what the snapshot has is gone. */
+  cleared: boolean;
+  /** Key → the row at G2; null: it is gone. */
+  readonly rows: Map<string, FullRow | null>;
+}
+
+export class CatchUp {
+  /** G2, as the stream names it. */
+  position: MysqlPosition;
+  readonly #ids: ReadonlySet<string>;
+  readonly #tables = new Map<string, LateTable>();
+
+  constructor(from: MysqlPosition, ids: ReadonlySet<string>) {
+    this.position = from;
+    this.#ids = ids;
+  }
+
+  /** @throws WatcherError `source_busy` when tables were altered meanwhile. */
+  take(message: StreamMessage): void {
+    if (message.type === 'catalog') {
+      if (message.events.some(({ kind }) => kind !== 'warnings')) throw altered();
+      return;
+    }
+    if (message.type === 'transaction') {
+      for (const change of message.changes) {
+        if (this.#ids.has(change.relation.tableId)) this.#add(change);
+      }
+      if (!message.last) return;
+    }
+    this.position = mysqlPosition(message.position);
+  }
+
+  #add(change: Change): void {
+    const table = this.#table(change.relation);
+    if (change.op === 'truncate') {
+      table.cleared = true;
+      table.rows.clear();
+      return;
+    }
+    const old = change.op === 'insert' ? null : change.old;
+    if (old !== null) table.rows.set(keyOf(table.relation, old), null);
+    if (change.op === 'delete') return;
+    table.rows.set(keyOf(table.relation, change.row), full(change.row));
+  }
+
+  /** Each table still has exactly one last chunk. */
+  async *apply(chunks: AsyncIterable<RowChunk>): AsyncGenerator<RowChunk> {
+    for await (const chunk of chunks) {
+      const late = this.#tables.get(chunk.relation.tableId);
+      yield late === undefined || chunk.replaced === true ? chunk : merged(chunk, late);
+    }
+  }
+
+  #table(relation: Relation): LateTable {
+    const known = this.#tables.get(relation.tableId);
+    if (known !== undefined) {
+      if (known.relation.signature !== relation.signature) throw altered();
+      return known;
+    }
+    const table = { relation, cleared: false, rows: new Map<string, FullRow | null>() };
+    this.#tables.set(relation.tableId, table);
+    return table;
+  }
+}
+
+function merged(chunk: RowChunk, late: LateTable): RowChunk {
+  const { relation, last } = chunk;
+  if (relation.signature !== late.relation.signature) throw altered();
+  const rows = late.cleared ? [] : chunk.rows.filter((row) => !late.rows.has(keyOf(relation, row)));
+  if (last) for (const row of late.rows.values()) if (row !== null) rows.push(row);
+  return { relation, rows, last };
+}
+
+function full(row: RowImage): FullRow {
+  if (row.includes(undefined))
+    throw new WatcherError('internal', { message: 'a row image is not full' });
+  return row as FullRow;
+}
+
+function keyOf(relation: Relation, row: RowImage): string {
+  return JSON.stringify(relation.key.map((at) => relation.columns[at]?.keyText(row[at] ?? '')));
+}

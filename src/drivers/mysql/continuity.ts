@@ -1,0 +1,129 @@
+/** Whether the log can be followed from a checkpoint: the numbered cases (DESIGN §5). Pure. */
+import { WatcherError } from '../../errors.ts';
+import type { Preparation, SourceIdentity } from '../../replication/driver.ts';
+import type { MysqlPosition } from '../../replication/position.ts';
+import type { LogEnd, LogFile } from './log-place.ts';
+import { comparePlaces, fileNumber } from './log-place.ts';
+import type { Flavour } from './server-facts.ts';
+import { includes } from './snapshot-mark.ts';
+
+/** What a checkpoint remembers of its source. */
+export type MysqlIdentity = {
+  readonly flavour: Flavour;
+  /** server_uuid; null: MariaDB has none. */
+  readonly server: string | null;
+  /** A binlog file and when it was begun (seconds since 1970): after a reset the file of that name is another. */
+  readonly log: { readonly file: string; readonly created: number } | null;
+};
+
+export type Continuity = Preparation['continuity'];
+
+export interface ContinuityFacts {
+  readonly identity: MysqlIdentity;
+  /** GTIDs identify every transaction now. */
+  readonly gtids: boolean;
+  readonly end: LogEnd;
+  /** In order. */
+  readonly files: readonly LogFile[];
+  /** GTIDs whose transactions are not in the files any more (MySQL: gtid_purged; MariaDB: where the first begins). */
+  readonly purged: string | null;
+  /** When the file of the checkpoint's identity was begun, as it is now; null: there is no such file. */
+  readonly created: number | null;
+  readonly resume: { readonly position: MysqlPosition; readonly identity: SourceIdentity } | null;
+}
+
+/**
+ *     server            checkpoint                                       what happens
+ *  1. any               none                                             dump
+ *  2. other flavour     any                                              source_replaced, dump
+ *  GTIDs on both sides: the server may be another one of the same replication.
+ *  3. GTIDs             has GTIDs that the server has not executed       source_replaced, dump
+ *  4. GTIDs             lacks GTIDs that are purged                      binlog_purged, dump
+ *  5. GTIDs             else                                             resume
+ *  File and offset, on a side without GTIDs:
+ *  6. other server_uuid any                                              source_replaced, dump
+ *  7. file of the identity begun at another time (a reset)               source_replaced, dump
+ *  8. file missing, older than the first                                 binlog_purged, dump
+ *  9. file missing, newer than the last, or offset past its end          source_replaced, dump
+ * 10. else                                                               resume
+ */
+export function judgeContinuity(facts: ContinuityFacts): Continuity {
+  if (facts.resume === null) return { kind: 'dump', cause: null };
+  const cause = gap(facts, facts.resume);
+  return cause === null ? { kind: 'resume' } : { kind: 'dump', cause };
+}
+
+type Resume = NonNullable<ContinuityFacts['resume']>;
+
+function gap(facts: ContinuityFacts, resume: Resume): WatcherError | null {
+  const then = resume.identity as Partial<MysqlIdentity>;
+  const now = facts.identity;
+  if (then.flavour !== undefined && then.flavour !== now.flavour) {
+    return replaced(`The server is ${now.flavour}; the checkpoint is of ${then.flavour}`);
+  }
+  const gtid = resume.position.gtid;
+  if (facts.gtids && gtid !== null && gtid !== '' && facts.end.gtid !== null) {
+    return gtidGap(facts, gtid, facts.end.gtid);
+  }
+  return otherServer(facts, then) ?? placeGap(facts, resume.position);
+}
+
+function gtidGap(facts: ContinuityFacts, gtid: string, executed: string): WatcherError | null {
+  if (!includes(executed, gtid)) {
+    return replaced(
+      `The checkpoint has GTIDs that the server has not executed: it was set back, or is another one (checkpoint ${gtid}, server ${executed})`,
+    );
+  }
+  if (facts.purged !== null && !includes(gtid, facts.purged)) {
+    return new WatcherError('binlog_purged', {
+      message: `The server has purged binlogs that are not read yet (checkpoint ${gtid}, purged ${facts.purged})`,
+    });
+  }
+  return null;
+}
+
+function otherServer(facts: ContinuityFacts, then: Partial<MysqlIdentity>): WatcherError | null {
+  const { server } = facts.identity;
+  if (server !== null && then.server !== undefined && then.server !== server) {
+    return replaced(`The server_uuid is ${server}; the checkpoint is of ${then.server}`);
+  }
+  const log = then.log ?? null;
+  if (log !== null && facts.created !== null && log.created !== facts.created) {
+    return replaced(
+      `The binlog ${log.file} was begun at another time than the one of that name that the checkpoint knows: the binlogs were reset, or the server is another one`,
+    );
+  }
+  return null;
+}
+
+function placeGap({ files, end }: ContinuityFacts, position: MysqlPosition): WatcherError | null {
+  const { file, offset } = position;
+  const found = files.find(({ name }) => name === file);
+  if (found === undefined) {
+    const first = files[0]?.name ?? end.file;
+    if (fileNumber(file) < fileNumber(first)) {
+      return new WatcherError('binlog_purged', {
+        message: `The binlog ${file} of the checkpoint is purged; the first is ${first}`,
+      });
+    }
+    return replaced(`There is no binlog ${file}, where the checkpoint is; the last is ${end.file}`);
+  }
+  if (
+    comparePlaces(position, end) > 0 ||
+    offset > Math.max(found.sizeBytes, endOffset(end, file))
+  ) {
+    return replaced(
+      `The binlog ${file} ends before the checkpoint at ${offset}: the server was set back`,
+    );
+  }
+  return null;
+}
+
+/** The sizes may have been looked up before the end. */
+function endOffset(end: LogEnd, file: string): number {
+  return end.file === file ? end.offset : 0;
+}
+
+function replaced(message: string): WatcherError {
+  return new WatcherError('source_replaced', { message });
+}

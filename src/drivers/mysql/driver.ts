@@ -1,0 +1,28 @@
+/** `Driver` for MySQL and MariaDB: wires its parts together. */
+import type { Driver } from '../../replication/driver.ts';
+import type { StreamBinlog } from './log-access.ts';
+import type { MysqlDriverOptions } from './options.ts';
+import { MysqlSession } from './session.ts';
+import { comparePositions, snapshotContains } from './snapshot-mark.ts';
+
+export type { Logger, MysqlDriverOptions } from './options.ts';
+export { autoServerId } from './options.ts';
+
+/** One attempt's driver: connections are made by `check` and `prepare`, and ended by `close`. */
+export function createMysqlDriver(options: MysqlDriverOptions, streamBinlog: StreamBinlog): Driver {
+  const session = new MysqlSession(options, streamBinlog);
+  return {
+    check: (signal) => session.check(signal),
+    probe: (signal) => session.probe(signal),
+    prepare: (resume, signal) => session.prepare(resume, signal),
+    dump: (signal) => session.dump(signal),
+    redump: (tableIds, signal) => session.redump(tableIds, signal),
+    stream: (from, signal) => session.stream(from, signal),
+    acknowledge: (position) => session.acknowledge(position),
+    contains: (mark, transaction) => snapshotContains(mark.snapshot, transaction),
+    compare: comparePositions,
+    lagBytes: (source, position) => session.lagBytes(source, position),
+    status: () => session.status(),
+    close: () => session.close(),
+  };
+}

@@ -1,0 +1,140 @@
+/** The first copy: all tables in snapshots at one known position. */
+import { setTimeout } from 'node:timers/promises';
+import { WatcherError } from '../../errors.ts';
+import type { RowChunk } from '../../replication/driver.ts';
+import type { MysqlPosition } from '../../replication/position.ts';
+import type { LogContext, StreamBinlog } from './log-access.ts';
+import { positionOf, readLogEnd } from './log-place.ts';
+import { merge } from './merge.ts';
+import { startMysqldump } from './mysqldump.ts';
+import { readTables } from './read-tables.ts';
+import type { BoundTable } from './relation.ts';
+import { bindDefinition } from './relation.ts';
+import type { Snapshot, SnapshotRequest } from './snapshot.ts';
+import { openSnapshot } from './snapshot.ts';
+import type { TableDefinition } from './tables.ts';
+import { awaitPrepared } from './xa.ts';
+
+export interface DumpRequest {
+  readonly context: LogContext;
+  readonly streamBinlog: StreamBinlog;
+  /** Ids of the tables; null: all. */
+  readonly ids: ReadonlySet<string> | null;
+  /** Connections that read. */
+  readonly connections: number;
+  /** Beside the stream: see `SnapshotRequest`. */
+  readonly gentle: boolean;
+  readonly method: 'native' | 'mysqldump';
+  readonly signal: AbortSignal;
+}
+
+export interface StartedDump {
+  readonly position: MysqlPosition;
+  readonly tables: readonly BoundTable[];
+  readonly chunks: AsyncIterable<RowChunk>;
+}
+
+const xaTimeoutMs = 30_000;
+
+/** Tables that come while a dump begins: it begins again, so often. */
+const attempts = 3;
+
+/**
+ * The tables are looked up twice: before the snapshots, for what must be locked, and after them, for how the rows are
+ * read. A table that was altered between snapshot and lookup cannot be read (`replaced`), or is altered in the log
+ * after the position, which dumps it again.
+ */
+export async function startDump(request: DumpRequest): Promise<StartedDump> {
+  const { context, signal } = request;
+  const { options, facts, control } = context;
+  await control.exclusive((connection) =>
+    awaitPrepared(connection, facts, options.xaTimeoutMs ?? xaTimeoutMs, (ms) => pause(ms, signal)),
+  );
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const before = wanted(request, (await context.refresh(signal)).tables);
+    if (before.length === 0) return nothing(request);
+    const started = await startOn(request, before);
+    if (started !== null) return started;
+  }
+  throw new WatcherError('source_busy', {
+    message: 'Tables were created in each moment that a dump began',
+    remedy: 'None needed: the dump begins again.',
+  });
+}
+
+/** @returns null when tables have come that were not locked. */
+async function startOn(
+  request: DumpRequest,
+  before: readonly TableDefinition[],
+): Promise<StartedDump | null> {
+  const { context, streamBinlog, gentle, signal } = request;
+  const tool = request.method === 'mysqldump' ? startMysqldump(context, before, signal) : null;
+  const base: SnapshotRequest = {
+    context,
+    streamBinlog,
+    tables: before,
+    connections: Math.min(request.connections, before.length),
+    gentle,
+    signal,
+  };
+  try {
+    const snapshot = await openSnapshot(
+      tool === null ? base : { ...base, whileLocked: () => tool.begin() },
+    );
+    context.options.logger.info(
+      { method: snapshot.method, position: snapshot.position },
+      'dump begins',
+    );
+    const after = wanted(request, (await context.refresh(signal)).tables);
+    const locked = new Set(before.map(({ id }) => id));
+    if (snapshot.method === 'lock' && after.some(({ id }) => !locked.has(id))) {
+      await end(snapshot);
+      tool?.stop();
+      return null;
+    }
+    const tables = after.map((table) => bindDefinition(table, context.options.numbers));
+    const native = tables.filter(({ definition }) => tool?.reads(definition) !== true);
+    const byTool = tables.filter((table) => !native.includes(table));
+    const sources = [readAll(snapshot, native), ...(tool === null ? [] : [tool.read(byTool)])];
+    return { position: snapshot.position, tables, chunks: snapshot.settle(merge(sources)) };
+  } catch (error) {
+    tool?.stop();
+    throw error;
+  }
+}
+
+/** Tables without transactions are read by the connection that keeps them locked. */
+function readAll(snapshot: Snapshot, tables: readonly BoundTable[]): AsyncGenerator<RowChunk> {
+  const { locker, connections } = snapshot;
+  const plain = tables.filter(({ definition }) => !definition.transactional);
+  const others = tables.filter(({ definition }) => definition.transactional);
+  const sources = [readTables({ connections, tables: others })];
+  if (locker !== null) sources.push(readTables({ connections: [locker], tables: plain }));
+  return merge(sources);
+}
+
+async function end({ connections, locker }: Snapshot): Promise<void> {
+  const all = locker === null ? connections : [...connections, locker];
+  await Promise.all(all.map((connection) => connection.close()));
+}
+
+function wanted(
+  { ids }: DumpRequest,
+  tables: readonly TableDefinition[],
+): readonly TableDefinition[] {
+  return ids === null ? tables : tables.filter(({ id }) => ids.has(id));
+}
+
+/** Tables that are asked for and are gone: where they are gone is where the log ends. */
+async function nothing({ context }: DumpRequest): Promise<StartedDump> {
+  const { control, facts } = context;
+  const end = await control.exclusive((connection) => readLogEnd(connection, facts));
+  if (end === null) throw new WatcherError('binlog_setting');
+  return { position: positionOf(end), tables: [], chunks: none() };
+}
+
+async function* none(): AsyncGenerator<RowChunk> {}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return setTimeout(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+}

@@ -1,0 +1,120 @@
+/**
+ * Foreign keys that change rows of the referencing table. They are read from SHOW CREATE TABLE: who may only SELECT
+ * does not see information_schema.REFERENTIAL_CONSTRAINTS on MariaDB. Pure but for `readForeignKeys`.
+ */
+import type { SourceConnection } from './connection.ts';
+import { quoteTable, tableIdOf } from './sql-text.ts';
+
+export interface ForeignKey {
+  readonly name: string;
+  /** The referencing columns. */
+  readonly columns: readonly string[];
+  readonly parentSchema: string;
+  readonly parentTable: string;
+  /** What a DELETE of the parent's row does to rows that reference it. */
+  readonly onDelete: ForeignKeyAction;
+  /** What an UPDATE of the parent's key does. */
+  readonly onUpdate: ForeignKeyAction;
+}
+
+export type ForeignKeyAction = 'none' | 'cascade' | 'set null' | 'set default';
+
+const name = '`((?:[^`]|``)+)`';
+const constraint = new RegExp(
+  `CONSTRAINT ${name} FOREIGN KEY \\(([^)]*)\\) REFERENCES (?:${name}\\.)?${name} \\([^)]*\\)([^,\\n]*)`,
+  'g',
+);
+
+/** @param schema of the table: the server leaves it out when the parent is in the same */
+export function parseForeignKeys(createTable: string, schema: string): readonly ForeignKey[] {
+  return [...createTable.matchAll(constraint)].map((match) => {
+    const [, key = '', columns = '', parentSchema, parentTable = '', rules = ''] = match;
+    return {
+      name: unquote(key),
+      columns: [...columns.matchAll(new RegExp(name, 'g'))].map((column) =>
+        unquote(column[1] ?? ''),
+      ),
+      parentSchema: parentSchema === undefined ? schema : unquote(parentSchema),
+      parentTable: unquote(parentTable),
+      onDelete: action(/ON DELETE (CASCADE|SET NULL|SET DEFAULT)/.exec(rules)),
+      onUpdate: action(/ON UPDATE (CASCADE|SET NULL|SET DEFAULT)/.exec(rules)),
+    };
+  });
+}
+
+export function changesRows({ onDelete, onUpdate }: ForeignKey): boolean {
+  return onDelete !== 'none' || onUpdate !== 'none';
+}
+
+function action(match: RegExpExecArray | null): ForeignKeyAction {
+  return (match?.[1]?.toLowerCase() ?? 'none') as ForeignKeyAction;
+}
+
+function unquote(text: string): string {
+  return text.replaceAll('``', '`');
+}
+
+interface NamedTable {
+  readonly schema: string;
+  readonly name: string;
+}
+
+export async function readForeignKeys(
+  connection: SourceConnection,
+  table: NamedTable,
+): Promise<readonly ForeignKey[]> {
+  const [row] = await connection.query(`SHOW CREATE TABLE ${quoteTable(table)}`);
+  return parseForeignKeys(row?.['Create Table'] ?? '', table.schema);
+}
+
+/** For each parent: the tables whose rows its changes change, directly or by way of others. */
+export interface CascadeTargets {
+  readonly onDelete: readonly string[];
+  readonly onKeyUpdate: readonly string[];
+}
+
+/** A table with the foreign keys that it declares. */
+export interface ReferencingTable extends NamedTable {
+  readonly foreignKeys: readonly ForeignKey[];
+}
+
+/**
+ * By table id of the parent, which need not be a table of the sync. A row that a cascade deletes or changes cascades
+ * on, and nothing of it is in the log: what follows from a change of a child counts for its parent, too.
+ */
+export function cascadeTargets(
+  tables: readonly ReferencingTable[],
+): ReadonlyMap<string, CascadeTargets> {
+  const children = new Map<string, { readonly child: string; readonly key: ForeignKey }[]>();
+  for (const table of tables) {
+    for (const key of table.foreignKeys.filter(changesRows)) {
+      const parent = tableIdOf(key.parentSchema, key.parentTable);
+      const list = children.get(parent) ?? [];
+      list.push({ child: tableIdOf(table.schema, table.name), key });
+      children.set(parent, list);
+    }
+  }
+  const reach = (
+    parent: string,
+    which: 'onDelete' | 'onUpdate',
+    found: Set<string>,
+  ): Set<string> => {
+    for (const { child, key } of children.get(parent) ?? []) {
+      if (key[which] === 'none' || found.has(child)) continue;
+      found.add(child);
+      // A cascade that deletes deletes on; every other one changes columns, which may be a key in their turn.
+      if (which === 'onDelete' && key.onDelete === 'cascade') reach(child, 'onDelete', found);
+      reach(child, 'onUpdate', found);
+    }
+    return found;
+  };
+  return new Map(
+    [...children.keys()].map((parent) => [
+      parent,
+      {
+        onDelete: [...reach(parent, 'onDelete', new Set())],
+        onKeyUpdate: [...reach(parent, 'onUpdate', new Set())],
+      },
+    ]),
+  );
+}

@@ -1,0 +1,243 @@
+/** What lives through one attempt: the connections, what was prepared, and the stream. */
+import { WatcherError } from '../../errors.ts';
+import type { StreamMessage, Warning } from '../../replication/change.ts';
+import type {
+  Dump,
+  Finding,
+  Preparation,
+  Redump,
+  ResumePoint,
+  SourceStatus,
+} from '../../replication/driver.ts';
+import type { MysqlPosition, Position } from '../../replication/position.ts';
+import type { ConnectTarget } from './connection.ts';
+import { connect } from './connection.ts';
+import { Control } from './control.ts';
+import type { StartedDump } from './dump.ts';
+import { startDump } from './dump.ts';
+import { identityAt } from './identity.ts';
+import type { LogContext, StreamBinlog } from './log-access.ts';
+import { readFileCreated } from './log-file-header.ts';
+import { bytesBetween } from './log-place.ts';
+import type { MysqlDriverOptions } from './options.ts';
+import type { Prepared } from './prepare.ts';
+import { inspect, prepareSource, readSelection } from './prepare.ts';
+import { startRedump } from './redump.ts';
+import { bindDefinition, toSourceTable } from './relation.ts';
+import { readServerFacts } from './server-facts.ts';
+import { mysqlPosition } from './snapshot-mark.ts';
+import { readLogStatus, StatusSampler, sourceStatus } from './status-sampler.ts';
+import type { TableSelection } from './tables.ts';
+
+const connectTimeoutMs = 15_000;
+
+interface Attempt {
+  readonly control: Control;
+  readonly sampler: StatusSampler;
+  readonly facts: Prepared['facts'];
+  readonly prepared: Prepared;
+  selection: TableSelection;
+}
+
+export class MysqlSession {
+  readonly #options: MysqlDriverOptions;
+  readonly #streamBinlog: StreamBinlog;
+  readonly #target: ConnectTarget;
+  readonly #closed = new AbortController();
+  /** By table id: where it was dumped in this attempt. */
+  readonly #dumpedAt = new Map<string, MysqlPosition>();
+  #attempt: Attempt | null = null;
+  #durable: MysqlPosition | null = null;
+
+  constructor(options: MysqlDriverOptions, streamBinlog: StreamBinlog) {
+    const { host, port, user, password, tls } = options;
+    this.#options = options;
+    this.#streamBinlog = streamBinlog;
+    this.#target = {
+      host,
+      port,
+      user,
+      password,
+      tls,
+      applicationName: `watcher ${options.sync}`,
+      connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
+    };
+  }
+
+  async check(caller: AbortSignal): Promise<readonly Finding[]> {
+    const signal = this.#signal(caller);
+    const found: Finding[] = [];
+    let file = '';
+    await this.#reach(found, 'connection', async () => {
+      const connection = await connect(this.#target, signal);
+      try {
+        const { facts, outcomes } = await inspect(connection, this.#options);
+        file = facts.logEnd?.file ?? '';
+        found.push(...outcomes.map(({ finding }) => finding));
+      } finally {
+        await connection.close();
+      }
+    });
+    if (found.some(({ level }) => level === 'failure')) return found;
+    await this.#reach(found, 'replication slave', async () => {
+      await readFileCreated(this.#target, file, signal);
+    });
+    return found;
+  }
+
+  /** Adds what came of it to the findings; an error is one, too. */
+  async #reach(found: Finding[], subject: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      const message = `${this.#options.host}:${this.#options.port}`;
+      found.unshift({ level: 'ok', subject, message, remedy: '' });
+    } catch (error) {
+      if (!(error instanceof WatcherError)) throw error;
+      found.unshift({ level: 'failure', subject, message: error.message, remedy: error.remedy });
+    }
+  }
+
+  async probe(signal: AbortSignal): Promise<SourceStatus> {
+    const connection = await connect(this.#target, this.#signal(signal));
+    try {
+      const facts = await readServerFacts(connection);
+      return sourceStatus(await readLogStatus(connection, facts), this.#durable);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async prepare(resume: ResumePoint | null, caller: AbortSignal): Promise<Preparation> {
+    const signal = this.#signal(caller);
+    const connection = await connect(this.#target, signal);
+    const control = new Control(connection);
+    const options = this.#options;
+    const prepared = await prepareSource(connection, this.#target, options, resume, signal);
+    const { facts, identity, selection, warnings, continuity } = prepared;
+    if (resume !== null && continuity.kind === 'resume')
+      this.#durable = mysqlPosition(resume.position);
+    const durable = () => this.#durable;
+    const nowMs = () => performance.now();
+    const sampler = new StatusSampler({ control, facts, options, durable, nowMs });
+    this.#attempt = { control, sampler, facts, prepared, selection };
+    const tables = selection.tables.map((table) =>
+      toSourceTable(bindDefinition(table, options.numbers)),
+    );
+    return {
+      identity,
+      tables,
+      excluded: selection.excluded,
+      warnings: [...warnings, ...selection.excluded.map(({ warning }) => warning)],
+      continuity,
+    };
+  }
+
+  async dump(caller: AbortSignal): Promise<Dump> {
+    const attempt = this.#require();
+    const signal = this.#signal(caller);
+    const { parallel, dumpMethod } = this.#options;
+    const started = await startDump({
+      context: this.#context(attempt),
+      streamBinlog: this.#streamBinlog,
+      ids: null,
+      connections: parallel,
+      gentle: false,
+      method: dumpMethod,
+      signal,
+    });
+    this.#remember(started);
+    const { position, tables, chunks } = started;
+    const identity = await identityAt(position, this.#target, attempt.facts, signal);
+    return { position, identity, tables: tables.map(toSourceTable), chunks };
+  }
+
+  async redump(tableIds: readonly string[], caller: AbortSignal): Promise<Redump> {
+    const context = this.#context(this.#require());
+    const signal = this.#signal(caller);
+    const request = { context, streamBinlog: this.#streamBinlog, signal };
+    const { redump, started } = await startRedump(request, tableIds);
+    this.#remember(started);
+    return redump;
+  }
+
+  /** The retention of the log is looked at between messages. */
+  async *stream(from: ResumePoint, caller: AbortSignal): AsyncGenerator<StreamMessage> {
+    const attempt = this.#require();
+    const signal = this.#signal(caller);
+    let said: string | null = null;
+    for await (const message of this.#streamBinlog(this.#context(attempt), from, signal)) {
+      yield message;
+      const { warning } = attempt.sampler;
+      if ((warning?.code ?? null) === said) continue;
+      said = warning?.code ?? null;
+      yield { type: 'catalog', events: [{ kind: 'warnings', warnings: this.#warnings(attempt) }] };
+    }
+  }
+
+  acknowledge(position: Position): void {
+    this.#durable = mysqlPosition(position);
+  }
+
+  lagBytes(source: Position, position: Position): number | null {
+    const files = this.#attempt?.sampler.files ?? [];
+    return bytesBetween(files, mysqlPosition(position), mysqlPosition(source));
+  }
+
+  status(): SourceStatus {
+    return (
+      this.#attempt?.sampler.status ?? {
+        position: null,
+        retainedLogBytes: null,
+        safeLogBytes: null,
+      }
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#attempt?.sampler.stop();
+    this.#closed.abort(new WatcherError('source_unavailable', { message: 'The driver is closed' }));
+    await this.#attempt?.control.connection.close();
+  }
+
+  /** All warnings of now. */
+  #warnings({ prepared, selection, sampler }: Attempt): readonly Warning[] {
+    const { warning } = sampler;
+    return [
+      ...prepared.warnings,
+      ...selection.excluded.map((table) => table.warning),
+      ...(warning === null ? [] : [warning]),
+    ];
+  }
+
+  #remember({ tables, position }: StartedDump): void {
+    for (const { definition } of tables) this.#dumpedAt.set(definition.id, position);
+  }
+
+  #context(attempt: Attempt): LogContext {
+    const { control, facts } = attempt;
+    return {
+      options: this.#options,
+      target: this.#target,
+      facts,
+      control,
+      selection: () => attempt.selection,
+      refresh: async (signal) => {
+        signal.throwIfAborted();
+        attempt.selection = await control.exclusive((connection) =>
+          readSelection(connection, facts, this.#options),
+        );
+        return attempt.selection;
+      },
+      dumpedAt: (id) => this.#dumpedAt.get(id) ?? null,
+    };
+  }
+
+  #require(): Attempt {
+    if (this.#attempt !== null) return this.#attempt;
+    throw new WatcherError('internal', { message: 'prepare comes first' });
+  }
+
+  #signal(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#closed.signal]);
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * Connections that see one state of the tables, and the place of that state in the log. DESIGN §5: a position that is
+ * read before the snapshot loses rows, one that is read after it repeats them.
+ *
+ * What holds the log still while snapshots are taken, of what the account may do:
+ *   1. MariaDB     nothing: a consistent snapshot knows its own place in the log (binlog_snapshot_*). Several are taken
+ *                  until their places agree.
+ *   2. FTWRL       FLUSH TABLES WITH READ LOCK. Whoever wants to write waits until the snapshots are taken.
+ *   3. lock        LOCK TABLES … READ of the tables alone. Before 2 for a few tables beside the stream.
+ *   4. log         MySQL with GTIDs: nothing. G1, the GTIDs that are executed before the first snapshot, and G2, where
+ *                  the log ends after the last; the log in between is read (catch-up.ts).
+ * Each gives way to the next when the account may not, or when its lock does not come in `lock_wait_timeout`.
+ */
+import { WatcherError } from '../../errors.ts';
+import type { RowChunk } from '../../replication/driver.ts';
+import type { MysqlPosition } from '../../replication/position.ts';
+import { catchUp } from './catch-up.ts';
+import type { SourceConnection } from './connection.ts';
+import { connect } from './connection.ts';
+import { isDenied, isLockTimeout } from './errors.ts';
+import type { LogContext, StreamBinlog } from './log-access.ts';
+import { comparePlaces, positionOf, readExecutedGtids, readLogEnd } from './log-place.ts';
+import { openAgreeing } from './mariadb-snapshot.ts';
+import { quoteAccount, quoteTable } from './sql-text.ts';
+import type { TableDefinition } from './tables.ts';
+import { refusePrepared } from './xa.ts';
+
+export interface SnapshotRequest {
+  readonly context: LogContext;
+  readonly streamBinlog: StreamBinlog;
+  readonly tables: readonly TableDefinition[];
+  readonly connections: number;
+  /** A few tables beside the stream: nothing but them should be locked. */
+  readonly gentle: boolean;
+  /** Runs while nothing can be written, for what takes a snapshot of its own; then methods 1 and 4 are not used. */
+  readonly whileLocked?: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export interface Snapshot {
+  readonly method: 'mariadb' | 'ftwrl' | 'lock' | 'log';
+  /** In a transaction each; all see the same. */
+  readonly connections: readonly SourceConnection[];
+  /** Holds the tables without transactions locked until it is closed; null: there are none. */
+  readonly locker: SourceConnection | null;
+  readonly position: MysqlPosition;
+  /** Brings what was read up to `position`. */
+  settle(chunks: AsyncIterable<RowChunk>): AsyncIterable<RowChunk>;
+}
+
+type Method = (request: SnapshotRequest) => Promise<Snapshot>;
+
+export const beginSnapshot = 'START TRANSACTION WITH CONSISTENT SNAPSHOT';
+
+/** FTWRL waits for running statements, and everybody who writes waits for it: lock_wait_timeout is 5 s. */
+const lockTimeoutMs = 30_000;
+
+export async function openSnapshot(request: SnapshotRequest): Promise<Snapshot> {
+  const reasons: string[] = [];
+  let denied = true;
+  for (const method of methodsFor(request)) {
+    try {
+      return await method(request);
+    } catch (error) {
+      if (!(error instanceof WatcherError) || !(isDenied(error) || isLockTimeout(error)))
+        throw error;
+      request.context.options.logger.info({ reason: error.message }, 'another way to a snapshot');
+      if (isLockTimeout(error)) denied = false;
+      reasons.push(error.message);
+    }
+  }
+  throw noWay(request, denied, reasons);
+}
+
+function methodsFor({ context, gentle, whileLocked }: SnapshotRequest): readonly Method[] {
+  const { flavour, gtids } = context.facts;
+  const locks: readonly Method[] = gentle
+    ? [withTableLocks, withGlobalLock]
+    : [withGlobalLock, withTableLocks];
+  if (whileLocked !== undefined) return locks;
+  if (flavour === 'mariadb') return [withoutLock, ...locks];
+  return gtids ? [...locks, withCatchUp] : locks;
+}
+
+function noWay(
+  { context, whileLocked }: SnapshotRequest,
+  denied: boolean,
+  reasons: readonly string[],
+): WatcherError {
+  const because = [...new Set(reasons)].join('; ');
+  if (!denied) {
+    return new WatcherError('source_busy', {
+      message: `The tables could not be locked for the moment that a dump begins: ${because}`,
+      remedy: 'End the long statements: SHOW PROCESSLIST; then KILL QUERY …;',
+    });
+  }
+  const account = quoteAccount(context.facts.account);
+  const other =
+    whileLocked !== undefined
+      ? ' Or set dump.method: native.'
+      : context.facts.flavour === 'mysql'
+        ? ' With gtid_mode = ON no lock is needed.'
+        : '';
+  return new WatcherError('privilege_missing', {
+    message: `A dump needs a lock for the moment that it begins, and the account may take none: ${because}`,
+    remedy: `GRANT RELOAD ON *.* TO ${account};${other}`,
+  });
+}
+
+/** Connections that are ended together when something fails. */
+class Group {
+  readonly #open: SourceConnection[] = [];
+  readonly #request: SnapshotRequest;
+
+  constructor(request: SnapshotRequest) {
+    this.#request = request;
+  }
+
+  async connect(): Promise<SourceConnection> {
+    const { context, signal } = this.#request;
+    const connection = await connect(context.target, signal);
+    this.#open.push(connection);
+    return connection;
+  }
+
+  readers(): Promise<readonly SourceConnection[]> {
+    const count = Math.max(1, this.#request.connections);
+    return Promise.all(Array.from({ length: count }, () => this.connect()));
+  }
+
+  async or<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      for (const connection of this.#open) connection.destroy();
+      throw error;
+    }
+  }
+}
+
+const asRead = (chunks: AsyncIterable<RowChunk>) => chunks;
+
+function plainTables({ tables }: SnapshotRequest): readonly TableDefinition[] {
+  return tables.filter(({ transactional }) => !transactional);
+}
+
+async function lockTables(
+  connection: SourceConnection,
+  tables: readonly TableDefinition[],
+): Promise<void> {
+  const list = tables.map((table) => `${quoteTable(table)} READ`).join(', ');
+  await connection.query(`LOCK TABLES ${list}`, [], lockTimeoutMs);
+}
+
+/** Tables without transactions stay locked while they are read. */
+async function lockPlain(group: Group, request: SnapshotRequest): Promise<SourceConnection | null> {
+  const tables = plainTables(request);
+  if (tables.length === 0) return null;
+  const locker = await group.connect();
+  await lockTables(locker, tables);
+  return locker;
+}
+
+function withGlobalLock(request: SnapshotRequest): Promise<Snapshot> {
+  return locked(request, 'ftwrl', async (connection) => {
+    await connection.query('FLUSH TABLES WITH READ LOCK', [], lockTimeoutMs);
+  });
+}
+
+function withTableLocks(request: SnapshotRequest): Promise<Snapshot> {
+  return locked(request, 'lock', (connection) => lockTables(connection, request.tables));
+}
+
+/**
+ * While the lock is held nobody commits a change of the tables: what the log has of them is in the snapshots, and what
+ * is in the snapshots is in the log. Of transactions on other tables some may be between the two; nobody asks for them.
+ */
+function locked(
+  request: SnapshotRequest,
+  method: 'ftwrl' | 'lock',
+  lock: (connection: SourceConnection) => Promise<void>,
+): Promise<Snapshot> {
+  const group = new Group(request);
+  return group.or(async () => {
+    const readers = await group.readers();
+    const guard = await group.connect();
+    await lock(guard);
+    const locker = await lockPlain(group, request);
+    await Promise.all(readers.map((reader) => reader.query(beginSnapshot)));
+    await request.whileLocked?.();
+    await refusePrepared(guard, request.context.facts);
+    const end = await readLogEnd(guard, request.context.facts);
+    await guard.query('UNLOCK TABLES');
+    await guard.close();
+    return {
+      method,
+      connections: readers,
+      locker,
+      position: positionOf(required(end)),
+      settle: asRead,
+    };
+  });
+}
+
+/** Method 1. */
+function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
+  const group = new Group(request);
+  return group.or(async () => {
+    const readers = await group.readers();
+    const locker = await lockPlain(group, request);
+    const { connections, position } = await openAgreeing(readers, request.context.options.logger);
+    for (const reader of readers) if (!connections.includes(reader)) await reader.close();
+    const [first] = connections;
+    if (first !== undefined) await refusePrepared(first, request.context.facts);
+    return { method: 'mariadb', connections, locker, position, settle: asRead };
+  });
+}
+
+/** Method 4; why it is exact stands in catch-up.ts. */
+function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
+  const { context, streamBinlog, tables, signal } = request;
+  const group = new Group(request);
+  return group.or(async () => {
+    const readers = await group.readers();
+    const locker = await lockPlain(group, request);
+    const [first] = readers as readonly [SourceConnection, ...SourceConnection[]];
+    await refusePrepared(first, context.facts);
+    const before = required(await readLogEnd(first, context.facts));
+    const gtid = await readExecutedGtids(first);
+    await Promise.all(readers.map((reader) => reader.query(beginSnapshot)));
+    const after = required(await readLogEnd(first, context.facts));
+    if (comparePlaces(after, before) < 0) throw new WatcherError('source_replaced');
+    const from: MysqlPosition = { kind: 'mysql', gtid, file: before.file, offset: before.offset };
+    const messages = streamBinlog(context, { position: from, identity: {}, partial: null }, signal);
+    const ids = new Set(tables.map(({ id }) => id));
+    const overlay = await catchUp({ messages, from, until: after, ids });
+    return {
+      method: 'log',
+      connections: readers,
+      locker,
+      position: overlay.position,
+      settle: (chunks) => overlay.apply(chunks),
+    };
+  });
+}
+
+function required<T>(end: T | null): T {
+  if (end !== null) return end;
+  throw new WatcherError('binlog_setting', {
+    message: 'The server writes no binlog',
+    remedy: 'Set log_bin in the option file of the server and restart it.',
+  });
+}
