@@ -101,7 +101,8 @@ export class Redumps {
   /** Said by the reader of the stream, in its turn. */
   set transactionOpen(open: boolean) {
     this.#open = open;
-    if (!open) this.#notify();
+    // Only a round waits for it: to wake a loop that waits for work with each commit would cost as much as a row.
+    if (!open && this.#busy) this.#notify();
   }
 
   get idle(): boolean {

@@ -174,10 +174,13 @@ export class Writer {
   async room(): Promise<void> {
     // Two batches wait behind the one in flight: enough to be read while that is written, and half the memory of four.
     const limit = 2 * this.#options.sink.limits.maxBytes;
-    const ops = 2 * this.#options.sink.limits.maxOps;
+    // Each costs memory beside its bytes.
+    const transactions = this.#options.sink.limits.maxOps;
     // Nothing in flight means that nothing of what waits can be written yet: more must be read first.
     await this.#until(
-      () => this.#inFlight === null || (this.#bytes < limit && this.#transactions.length < ops),
+      () =>
+        this.#inFlight === null ||
+        (this.#bytes < limit && this.#transactions.length < transactions),
     );
   }
 
