@@ -32,7 +32,7 @@ test.each(cases)(
     const where = `CRASH_SEED=${seed}; the logs are in ${report.logFile}`;
     expect(problems, where).toEqual([]);
     expect(differences, where).toEqual([]);
-    expect(report.streamedRevisions).toBeGreaterThan(100);
-    expect(report.splitRevisions).toBeGreaterThan(0);
+    expect(report.streamedRevisions).toBeGreaterThan(20);
+    expect(report.checkedKeys).toBeGreaterThan(1_000);
   },
 );

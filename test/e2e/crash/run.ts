@@ -10,11 +10,12 @@ import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import type { EtcdWatch } from '../../support/etcd-gateway.ts';
 import { createPrefix, type TestPrefix } from '../../support/prefix.ts';
 import { until } from '../../support/until.ts';
+import { differences, lastRevision } from './compare.ts';
 import { beginHistory, type FirstRow, readHistory, readRows } from './history.ts';
 import { LiveView } from './live-view.ts';
 import { createRandom, type Random } from './random.ts';
-import { addColumnSql, keyOf, schemaSql, type TableName, tableNames } from './schema.ts';
-import { sameJson, type Verdict, verify } from './verify.ts';
+import { addColumnSql, schemaSql, type TableName, tableNames } from './schema.ts';
+import { type Verdict, verify } from './verify.ts';
 import { type RandomWriter, startRandomWriter } from './writer.ts';
 
 export interface CrashOptions {
@@ -35,7 +36,7 @@ export interface CrashReport extends Verdict {
   readonly rolledBack: number;
   /** Rows of the source that etcd has not, or has otherwise, at the end; and keys that no row stands for. */
   readonly differences: readonly string[];
-  /** Where the logs of the Watchers are. */
+  /** Where the logs of the Watchers are, if anything is wrong. */
   readonly logFile: string;
 }
 
@@ -112,12 +113,14 @@ export async function runCrashTest(options: CrashOptions): Promise<CrashReport> 
     columns: 0,
   };
   const logFile = join(tmpdir(), `watcher-crash-${options.postgres.major}-${seed}.log`);
+  let isClean = false;
   try {
     await killAndKill(scene);
     const report = await conclude(scene, first, rows, state);
+    isClean = report.problems.length === 0 && report.differences.length === 0;
     return { ...report, logFile };
   } finally {
-    await writeFile(logFile, scene.log.join('\n'));
+    if (!isClean) await writeFile(logFile, scene.log.join('\n'));
     await writer.stop();
     await rm(dir, { recursive: true, force: true });
   }
@@ -290,28 +293,4 @@ async function conclude(
     rolledBack: writer.rolledBack,
     differences: differences(source, values, prefix.rows.length),
   };
-}
-
-/** Of the rows. */
-async function lastRevision(prefix: TestPrefix): Promise<bigint> {
-  const entries = await prefix.gateway.list(prefix.rows);
-  let last = 0n;
-  for (const { modRevision } of entries.values()) if (modRevision > last) last = modRevision;
-  return last;
-}
-
-function differences(
-  source: readonly FirstRow[],
-  values: ReadonlyMap<string, string>,
-  prefixLength: number,
-): string[] {
-  const left = new Map([...values].map(([key, value]) => [key.slice(prefixLength), value]));
-  const found: string[] = [];
-  for (const { table, value } of source) {
-    const key = keyOf(table, value);
-    const stored = left.get(key) ?? null;
-    left.delete(key);
-    if (!sameJson(stored, value)) found.push(`${key} is ${stored ?? 'absent'}, and not ${value}`);
-  }
-  return [...found, ...[...left.keys()].map((key) => `${key} stands for no row`)].slice(0, 40);
 }

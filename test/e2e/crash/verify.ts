@@ -7,19 +7,17 @@
  * - a table that is being dumped goes forward through committed states, key by key.
  */
 import { snapshotContains } from '../../../src/drivers/postgres/snapshot-mark.ts';
-import { parseLsn } from '../../../src/replication/position.ts';
-import type { Checkpoint, TableRecord, TableRecords } from '../../../src/replication/sink.ts';
-import type { EtcdEvent } from '../../support/etcd-gateway.ts';
-import { jsonTokens } from '../../support/json-tokens.ts';
+import type { TableRecord, TableRecords } from '../../../src/replication/sink.ts';
 import type { CommittedTransaction, History, KeyState } from './history.ts';
+import { Progress } from './progress.ts';
+import {
+  inRevisions,
+  type Observed,
+  type Revision,
+  type StoredCheckpoint,
+  sameJson,
+} from './revisions.ts';
 import { type TableName, tableNames } from './schema.ts';
-
-export interface Observed {
-  /** Of the rows; keys without their prefix. */
-  readonly rows: readonly EtcdEvent[];
-  /** Of the sync's own keys; keys without their prefix, for example `checkpoint`. */
-  readonly state: readonly EtcdEvent[];
-}
 
 export interface Verdict {
   readonly problems: readonly string[];
@@ -30,24 +28,11 @@ export interface Verdict {
   readonly tableDumps: number;
   readonly writers: number;
   readonly largestGroup: number;
+  /** How often a key was held against the one state that it had to have. */
+  readonly checkedKeys: number;
   readonly rows: ReadonlyMap<string, string>;
 }
 
-type StoredCheckpoint = Checkpoint & {
-  readonly writer: { readonly id: string; readonly batch: number };
-};
-
-interface Revision {
-  readonly revision: bigint;
-  readonly rows: EtcdEvent[];
-  checkpoint: StoredCheckpoint | null;
-  tables: TableRecords | null;
-}
-
-/** What one etcd transaction may hold with the server's limits is a little more than this. */
-const splitFromKeys = 1_800;
-const splitFromBytes = 900_000;
-const splitFromTruncatedKeys = 20_000;
 const maxProblems = 40;
 
 export function verify(history: History, observed: Observed): Verdict {
@@ -57,29 +42,6 @@ export function verify(history: History, observed: Observed): Verdict {
     if (verifier.problems.length >= maxProblems) break;
   }
   return verifier.verdict();
-}
-
-function inRevisions({ rows, state }: Observed): readonly Revision[] {
-  const revisions = new Map<bigint, Revision>();
-  const at = (revision: bigint): Revision => {
-    const known = revisions.get(revision) ?? { revision, rows: [], checkpoint: null, tables: null };
-    revisions.set(revision, known);
-    return known;
-  };
-  for (const event of rows) at(event.modRevision).rows.push(event);
-  for (const event of state) {
-    if (event.type !== 'put') continue;
-    if (event.key === 'checkpoint') at(event.modRevision).checkpoint = JSON.parse(event.value);
-    if (event.key === 'tables') at(event.modRevision).tables = JSON.parse(event.value);
-  }
-  return [...revisions.values()].sort((a, b) => (a.revision < b.revision ? -1 : 1));
-}
-
-export function sameJson(a: string | null, b: string | null): boolean {
-  if (a === b) return true;
-  if (a === null || b === null) return false;
-  const [left, right] = [jsonTokens(a), jsonTokens(b)];
-  return left.length === right.length && left.every((token, index) => token === right[index]);
 }
 
 function tableOf(key: string): TableName {
@@ -99,20 +61,16 @@ class Verifier {
   /** With their indexes. */
   readonly #large: readonly (readonly [number, CommittedTransaction])[];
   #tables: TableRecords = {};
-  #checkpoint: StoredCheckpoint | null = null;
-  /** Transactions up to the position. */
-  #count = 0;
-  readonly #formerWriters = new Set<string>();
+  readonly #progress: Progress;
   readonly #keysOf = new Map<TableName, string[]>();
   #revision: Revision | null = null;
   #revisions = 0;
-  #streamed = 0;
-  #split = 0;
   #dumps = 0;
-  #largestGroup = 0;
+  #checkedKeys = 0;
 
   constructor(history: History) {
     this.#history = history;
+    this.#progress = new Progress(history, (text) => this.#problem(text));
     this.#large = [...history.transactions.entries()].filter(([, { between }]) => between.size > 0);
     for (const key of history.states.keys()) {
       const keys = this.#keysOf.get(tableOf(key));
@@ -125,11 +83,12 @@ class Verifier {
     return {
       problems: this.problems,
       revisions: this.#revisions,
-      streamedRevisions: this.#streamed,
-      splitRevisions: this.#split,
+      streamedRevisions: this.#progress.streamed,
+      splitRevisions: this.#progress.split,
       tableDumps: this.#dumps,
-      writers: this.#formerWriters.size + 1,
-      largestGroup: this.#largestGroup,
+      writers: this.#progress.writers,
+      largestGroup: this.#progress.largestGroup,
+      checkedKeys: this.#checkedKeys,
       rows: this.#shadow,
     };
   }
@@ -143,15 +102,14 @@ class Verifier {
       return;
     }
     this.#revisions += 1;
-    this.#checkWriter(checkpoint);
-    const from = this.#count;
-    this.#advance(checkpoint);
+    const from = this.#progress.count;
+    const wasDump = this.#progress.checkpoint?.phase === 'dump';
+    const open = this.#progress.advance(checkpoint);
     const before = this.#tables;
     if (tables !== null) this.#tables = tables;
     const changed = new Map<string, string | null>();
     for (const { key, type, value } of rows) changed.set(key, type === 'put' ? value : null);
 
-    const open = this.#openTransaction(checkpoint);
     const loosened = this.#loosen(checkpoint, from);
     this.#follow(changed, open);
     this.#checkExact(from, changed, open);
@@ -159,89 +117,22 @@ class Verifier {
       if (value === null) this.#shadow.delete(key);
       else this.#shadow.set(key, value);
     }
-    for (const key of this.#tighten(checkpoint, before, loosened)) {
+    for (const key of this.#tighten(checkpoint, before, loosened, wasDump)) {
       if (!open?.touched.has(key)) this.#checkKey(key, this.#shadow.get(key) ?? null);
     }
-    this.#checkpoint = checkpoint;
   }
 
   #problem(text: string): void {
     if (this.problems.length >= maxProblems) return;
-    const at = this.#checkpoint?.position;
-    const position = at !== null && at !== undefined && 'lsn' in at ? at.lsn : 'none';
     const now = this.#revision?.checkpoint?.position;
-    const to = now !== null && now !== undefined && 'lsn' in now ? now.lsn : 'none';
-    this.problems.push(`revision ${this.#revision?.revision} (${position} → ${to}): ${text}`);
-  }
-
-  #checkWriter({ writer }: StoredCheckpoint): void {
-    const last = this.#checkpoint?.writer;
-    if (this.#formerWriters.has(writer.id)) {
-      this.#problem(`${writer.id} wrote again after another writer`);
-    }
-    if (last === undefined) return;
-    if (last.id !== writer.id) this.#formerWriters.add(last.id);
-    else if (writer.batch <= last.batch) this.#problem(`batch ${writer.batch} after ${last.batch}`);
-  }
-
-  /** The position, which never goes back. */
-  #advance(checkpoint: StoredCheckpoint): void {
-    const last = this.#checkpoint;
-    if (last?.phase === 'stream' && checkpoint.phase === 'dump') {
-      this.#problem('everything is dumped again');
-    }
-    const { position } = checkpoint;
-    if (position === null || !('lsn' in position)) {
-      if (checkpoint.phase === 'stream') this.#problem('the stream has no position');
-      return;
-    }
-    const { transactions } = this.#history;
-    const lsn = parseLsn(position.lsn);
-    let count = this.#count;
-    while (count < transactions.length && transactions[count]!.end <= lsn) count += 1;
-    const lastLsn = last?.position && 'lsn' in last.position ? parseLsn(last.position.lsn) : 0n;
-    if (lsn < lastLsn) this.#problem('the position went back');
-    if (last?.phase === 'stream') {
-      this.#streamed += 1;
-      const group = transactions
-        .slice(this.#count, count)
-        .filter(({ touched }) => touched.size > 0);
-      this.#largestGroup = Math.max(this.#largestGroup, group.length);
-    }
-    this.#count = count;
-  }
-
-  /** The transaction that is split and incomplete. */
-  #openTransaction({ partial }: StoredCheckpoint): CommittedTransaction | null {
-    const last = this.#checkpoint?.partial ?? null;
-    if (partial === null || !('lsn' in partial.commit)) return null;
-    this.#split += 1;
-    const commit = parseLsn(partial.commit.lsn);
-    const { transactions } = this.#history;
-    const open =
-      transactions.find(({ end }, index) => index >= this.#count && end > commit) ?? null;
-    if (open === null) {
-      this.#problem(`no transaction ends after ${partial.commit.lsn}`);
-      return null;
-    }
-    if (last !== null && 'lsn' in last.commit && last.commit.lsn === partial.commit.lsn) {
-      if (partial.changes < last.changes) this.#problem('a split transaction went back');
-    }
-    const { touched, bytes, truncatedKeys, changes } = open;
-    const mayBeSplit =
-      touched.size > splitFromKeys ||
-      bytes > splitFromBytes ||
-      truncatedKeys > splitFromTruncatedKeys;
-    if (!mayBeSplit) {
-      this.#problem(`a transaction of ${changes} changes and ${bytes} bytes was split`);
-    }
-    return open;
+    const to = now && 'lsn' in now ? now.lsn : 'none';
+    this.problems.push(`revision ${this.#revision?.revision}, position ${to}: ${text}`);
   }
 
   /** Tables that are not in step any more, from this revision on. */
   #loosen({ phase }: StoredCheckpoint, from: number): Set<TableName> {
     const loosened = new Set<TableName>();
-    for (let index = from; index < this.#count; index++) {
+    for (let index = from; index < this.#progress.count; index++) {
       for (const table of this.#history.transactions[index]!.unlogged) {
         this.#unlogged.set(table, index);
       }
@@ -308,7 +199,7 @@ class Verifier {
     open: CommittedTransaction | null,
   ): void {
     const keys = new Set(changed.keys());
-    for (let index = from; index < this.#count; index++) {
+    for (let index = from; index < this.#progress.count; index++) {
       for (const key of this.#history.transactions[index]!.touched) keys.add(key);
     }
     for (const key of keys) {
@@ -327,6 +218,7 @@ class Verifier {
   }
 
   #checkKey(key: string, now: string | null): void {
+    this.#checkedKeys += 1;
     const states = this.#history.states.get(key) ?? [];
     const index = this.#expected(states, this.#record(tableOf(key))?.mark?.snapshot ?? null);
     const value = states[index]?.value ?? null;
@@ -344,7 +236,7 @@ class Verifier {
     let [low, high] = [0, states.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (states[middle]!.at < this.#count) low = middle + 1;
+      if (states[middle]!.at < this.#progress.count) low = middle + 1;
       else high = middle;
     }
     let found = low - 1;
@@ -361,6 +253,7 @@ class Verifier {
     { phase }: StoredCheckpoint,
     before: TableRecords,
     loosened: Set<TableName>,
+    wasDump: boolean,
   ): Generator<string> {
     if (phase !== 'stream') return;
     for (const table of tableNames) {
@@ -371,18 +264,18 @@ class Verifier {
       const entered = !this.#exact.has(table) && !loosened.has(table);
       const passed = this.#exact.has(table) && marked !== null && record.mark === null;
       if (!entered && !passed) continue;
-      if (entered && !this.#isWholeAgain(table, record)) continue;
+      if (entered && !this.#isWholeAgain(table, record, wasDump)) continue;
       if (entered) this.#dumps += 1;
       this.#exact.add(table);
       yield* this.#keysOf.get(table) ?? [];
     }
   }
 
-  #isWholeAgain(table: TableName, record: TableRecord): boolean {
+  #isWholeAgain(table: TableName, record: TableRecord, wasDump: boolean): boolean {
     const unlogged = this.#unlogged.get(table);
     if (unlogged === undefined) return true;
     // The first dump ends at its own position, without a mark.
-    if (record.mark === null && this.#checkpoint?.phase === 'dump') {
+    if (record.mark === null && wasDump) {
       this.#unlogged.delete(table);
       return true;
     }

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { TestDatabase } from '../../support/database.ts';
-import { type Change, largeChange, smallChanges, truncate } from './changes.ts';
+import { type Change, smallChanges } from './changes.ts';
+import { largeChange, truncate } from './large-changes.ts';
 import { createRandom, type Random } from './random.ts';
 
 export interface RandomWriter {
