@@ -135,7 +135,8 @@ function pastSwitch(facts: ContinuityFacts, lsn: bigint, timeline: number): Watc
   );
 }
 
-function unusableSlot(slot: Slot | null, lsn: bigint): WatcherError | null {
+/** Cases 8 to 10. */
+export function unusableSlot(slot: Slot | null, lsn: bigint): WatcherError | null {
   if (slot === null) return new WatcherError('slot_missing');
   if (slot.lostBecause !== null || slot.restartLsn === null || slot.confirmedLsn === null) {
     const why = slot.lostBecause ?? 'it was never made completely';

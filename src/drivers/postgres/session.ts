@@ -14,6 +14,7 @@ import { Assembler } from './assemble.ts';
 import { CatalogWatch } from './catalog-watch.ts';
 import type { ConnectTarget } from './connection.ts';
 import { connect } from './connection.ts';
+import { unusableSlot } from './continuity.ts';
 import { Control } from './control.ts';
 import type { DumpContext } from './dump.ts';
 import { bindAll, startDump } from './dump.ts';
@@ -25,6 +26,7 @@ import { identifySystem, inspect, prepareSource } from './prepare.ts';
 import type { BoundTable } from './read-tables.ts';
 import { startRedump } from './redump.ts';
 import { toSourceTable } from './relation.ts';
+import { readHeldSlot, readSlot } from './slot.ts';
 import { readStatus, StatusSampler } from './status-sampler.ts';
 import { WalStream } from './stream.ts';
 import { StreamRelations } from './stream-relations.ts';
@@ -165,6 +167,7 @@ export class PostgresSession {
     this.#wal = wal;
     const { watch, relations, interval } = this.#follow(attempt, wal);
     try {
+      await this.#requireNoGap(attempt, wal, walsender.pid, lsnOf(from.position));
       const assembler = new Assembler(startOf(from), (oid) => relations.lookup(oid));
       for await (const message of followLog({ wal, assembler, relations, watch, signal })) {
         if (message.type === 'transaction' && message.last) {
@@ -176,6 +179,20 @@ export class PostgresSession {
       clearInterval(interval);
       await wal.close();
     }
+  }
+
+  /**
+   * The slot was looked at before it was held. Had another reader advanced it in between, the server would have
+   * begun there without a word (DESIGN §3 rule 2).
+   * @throws WatcherError `slot_ahead`, `slot_missing`, `slot_lost`, or what ended the stream.
+   */
+  async #requireNoGap(attempt: Attempt, wal: WalStream, pid: number, start: bigint): Promise<void> {
+    const { control, prepared } = attempt;
+    const { slot: name } = this.#options;
+    const read = () => control.exclusive((sql) => readSlot(sql, prepared.facts.version, name, 0));
+    const slot = await readHeldSlot(read, pid, () => wal.throwIfFailed());
+    const gap = unusableSlot(slot, start);
+    if (gap !== null) throw gap;
   }
 
   acknowledge(position: Position): void {

@@ -26,6 +26,8 @@ FROM pg_replication_slots WHERE slot_name = $1`;
 /** How long a slot of ours may still be shown as held after its reader's connection ended. */
 const releaseTimeoutMs = 2_000;
 
+const holdPollMs = 10;
+
 /** Waits a moment for a reader that has just gone; null when there is no such slot. */
 export async function readSlot(
   connection: SourceConnection,
@@ -51,6 +53,23 @@ export async function readSlot(
       confirmedLsn: row.confirmed === null ? null : parseLsn(String(row.confirmed)),
       lostBecause: row.lost as string | null,
     };
+  }
+}
+
+/**
+ * Waits until the backend holds the slot: from then on nobody else can advance it. Null when there is no such slot.
+ * @param alive throws when the backend will not hold it any more.
+ */
+export async function readHeldSlot(
+  read: () => Promise<Slot | null>,
+  pid: number,
+  alive: () => void,
+): Promise<Slot | null> {
+  for (;;) {
+    alive();
+    const slot = await read();
+    if (slot === null || slot.activePid === pid) return slot;
+    await sleep(holdPollMs);
   }
 }
 

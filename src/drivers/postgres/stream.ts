@@ -43,14 +43,14 @@ export class WalStream implements Submittable {
   #closed = false;
   #woken = false;
   #wake: (() => void) | null = null;
-  #acknowledged: bigint;
+  /** 0 confirms nothing. Where the stream starts would set a slot back that is ahead, and hide the gap. */
+  #acknowledged = 0n;
   #heardAt = performance.now();
   #asked = false;
 
   constructor(connection: SourceConnection, options: WalStreamOptions) {
     this.#connection = connection;
     this.#options = options;
-    this.#acknowledged = options.start;
     this.#coalescer = new ReadCoalescer(connection.socket, () => this.#full);
     connection.socket.on('data', (data: Buffer) => {
       this.#heardAt = performance.now();
@@ -73,7 +73,7 @@ export class WalStream implements Submittable {
         this.#wake = resolve;
       });
     }
-    if (this.#failure !== null) throw this.#connection.toError(this.#failure);
+    this.throwIfFailed();
     const items = this.#items;
     this.#items = [];
     this.#bytes = 0;
@@ -84,6 +84,11 @@ export class WalStream implements Submittable {
       this.#coalescer.resume();
     }
     return items;
+  }
+
+  /** @throws WatcherError what ended the stream. */
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#connection.toError(this.#failure);
   }
 
   /** Lets `take` return, with nothing if nothing is there. */
