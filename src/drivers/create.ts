@@ -4,7 +4,7 @@ import type { SyncConfig } from '../config/config.ts';
 import { columnMatcher, tableMatcher } from '../config/tables.ts';
 import { WatcherError } from '../errors.ts';
 import type { Driver } from '../replication/driver.ts';
-import type { Log } from '../replication/replicator.ts';
+import type { Log } from '../replication/log.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
 
 /** @returns a maker of drivers: each attempt needs a fresh one. */
