@@ -113,8 +113,7 @@ async function open(
     connectTimeout: target.connectTimeoutMs,
     connectAttributes: { program_name: target.applicationName },
     flags: ['-LOCAL_FILES'],
-    // Every text that is not of a dump is utf8: the server describes itself in it.
-    typeCast: (field: { buffer(): Buffer | null }) => field.buffer()?.toString('utf8') ?? null,
+    typeCast: false,
   } as mysql.ConnectionOptions);
   // An idle connection that breaks: what is done next on it fails, and says so.
   client.on('error', () => {});
@@ -187,13 +186,18 @@ function wrap(
   };
 }
 
+/** The server describes itself in UTF-8. */
+function asText(field: { buffer(): Buffer | null }): string | null {
+  return field.buffer()?.toString('utf8') ?? null;
+}
+
 function run(
   client: mysql.Connection,
   sql: string,
   values: readonly unknown[],
 ): Promise<readonly Row[]> {
   return new Promise((resolve, reject) => {
-    client.query({ sql, values: [...values] }, (error, rows) => {
+    client.query({ sql, values: [...values], typeCast: asText }, (error, rows) => {
       if (error !== null) reject(error);
       else resolve(Array.isArray(rows) ? (rows as unknown as readonly Row[]) : []);
     });

@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { WatcherError } from '../../errors.ts';
 import type { ConnectTarget } from './connection.ts';
+import { isInsert } from './insert-parser.ts';
 import type { LogContext } from './log-access.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { Flavour } from './server-facts.ts';
@@ -86,6 +87,7 @@ const toolArguments: readonly string[] = [
   '--default-character-set=utf8mb4',
   '--loose-set-gtid-purged=OFF',
   '--loose-column-statistics=0',
+  '--loose-skip-masking-policies',
 ];
 
 /** @throws WatcherError `mysqldump_failed` when there is none. */
@@ -165,6 +167,8 @@ class RunningTool implements DumpTool {
     this.#child = child;
     this.#program = program;
     this.#signal = signal;
+    // Else Node throws away what was printed and not read when the process exits.
+    child.stdout.on('readable', () => {});
     child.on('error', (error) => {
       this.#spawnError = error;
     });
@@ -178,7 +182,7 @@ class RunningTool implements DumpTool {
 
   async *lines(): AsyncGenerator<Buffer> {
     let last = '';
-    for await (const line of splitLines(this.#child.stdout)) {
+    for await (const line of statementLines(this.#child.stdout)) {
       if (line.length > 0) last = line.toString('latin1', 0, completed.length);
       yield line;
     }
@@ -238,6 +242,23 @@ export function complaintsIn(said: string): string {
 const warning = /^(?:\S+: )?(?:\[Warning\]|Warning:|WARNING:|unknown (?:variable|option) )/;
 
 const newline = 0x0a;
+const semicolon = 0x3b;
+
+/** MariaDB's tool writes a line a row: the lines of an INSERT are put together. A string has no line break in it. */
+async function* statementLines(stream: Readable): AsyncGenerator<Buffer> {
+  let open: Buffer[] = [];
+  for await (const line of splitLines(stream)) {
+    if (open.length === 0 && !isInsert(line)) {
+      yield line;
+      continue;
+    }
+    open.push(line);
+    if (line.at(-1) !== semicolon) continue;
+    yield open.length === 1 ? line : Buffer.concat(open);
+    open = [];
+  }
+  yield* open;
+}
 
 async function* splitLines(stream: Readable): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];

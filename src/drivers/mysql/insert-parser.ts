@@ -102,7 +102,7 @@ class Cursor {
   }
 
   value(): Buffer | null {
-    if (this.#follows(binaryIntroducer)) this.#at += binaryIntroducer.length;
+    if (this.#bytes[this.#at] === binaryIntroducer[0]) this.literal(binaryIntroducer);
     if (this.skip(code.quote)) return this.#string();
     const start = this.#at;
     while (this.#at < this.#bytes.length && !this.#endsBare()) this.#at += 1;
@@ -111,7 +111,7 @@ class Cursor {
   }
 
   #follows(text: Buffer): boolean {
-    return this.#bytes.compare(text, 0, text.length, this.#at, this.#at + text.length) === 0;
+    return this.#bytes.subarray(this.#at, this.#at + text.length).equals(text);
   }
 
   #endsBare(): boolean {
