@@ -115,7 +115,7 @@ function readStringMeta(reader: ByteReader): TypeAndMeta {
   return { type, meta: low | (((first & 0x30) ^ 0x30) << 4) };
 }
 
-/** Types with an entry in the signedness bitmap. */
+/** Types with an entry in the signedness bitmap (YEAR too: seen on 9.7 and 10.11). */
 export const numericTypes: ReadonlySet<number> = new Set([
   t.tiny,
   t.short,
@@ -125,9 +125,10 @@ export const numericTypes: ReadonlySet<number> = new Set([
   t.newdecimal,
   t.float,
   t.double,
+  t.year,
 ]);
 
-const mysqlCharacterTypes: readonly number[] = [
+const commonCharacterTypes: readonly number[] = [
   t.tinyBlob,
   t.mediumBlob,
   t.longBlob,
@@ -137,14 +138,17 @@ const mysqlCharacterTypes: readonly number[] = [
   t.string,
 ];
 
-/** Types with an entry in the lists of charsets. MariaDB counts GEOMETRY and the compressed ones among them. */
+/**
+ * Types with an entry in the lists of charsets. MySQL counts VECTOR among them (seen on 9.7), MariaDB GEOMETRY and
+ * the compressed ones (seen on 10.11).
+ */
 export function characterTypes(mariadb: boolean): ReadonlySet<number> {
   return mariadb ? mariadbCharacters : mysqlCharacters;
 }
 
-const mysqlCharacters: ReadonlySet<number> = new Set(mysqlCharacterTypes);
+const mysqlCharacters: ReadonlySet<number> = new Set([...commonCharacterTypes, t.vector]);
 const mariadbCharacters: ReadonlySet<number> = new Set([
-  ...mysqlCharacterTypes,
+  ...commonCharacterTypes,
   t.geometry,
   t.blobCompressed,
   t.varcharCompressed,

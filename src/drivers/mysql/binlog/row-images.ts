@@ -35,13 +35,15 @@ type ReadValue = (reader: ByteReader) => Fragment | undefined;
 export class RowDecoder {
   readonly #map: TableMap;
   readonly #read: readonly ReadValue[];
+  readonly #wanted: readonly boolean[];
   readonly #isJson: readonly boolean[];
 
   /** @throws WatcherError as `columnReader`, with the name of the column. */
   constructor(map: TableMap, options: RowDecoderOptions) {
     this.#map = map;
+    this.#wanted = map.columns.map((_, index) => options.isWanted?.(index) !== false);
     this.#read = map.columns.map((column, index): ReadValue => {
-      if (options.isWanted?.(index) === false) return skipped(columnSkip(column));
+      if (this.#wanted[index] === false) return skipped(columnSkip(column));
       try {
         return columnReader(column, options.hints?.[index] ?? {}, options);
       } catch (error) {
@@ -90,7 +92,8 @@ export class RowDecoder {
       for (; column < read.length; column++) {
         if (!present.full && !bit(present.bitmap, 0, column)) continue;
         const isNull = bit(reader.bytes, nulls, stored++);
-        values[column] = isNull ? 'null' : (read[column] as ReadValue)(reader);
+        if (!isNull) values[column] = (read[column] as ReadValue)(reader);
+        else if (this.#wanted[column]) values[column] = 'null';
       }
     } catch (error) {
       throw this.#named(error, column);
@@ -107,12 +110,14 @@ export class RowDecoder {
     let stored = 0;
     let json = 0;
     this.#read.forEach((read, column) => {
-      const isPartial = this.#isJson[column] === true && bit(reader.bytes, partial, json++);
+      const hasDiffs = this.#isJson[column] === true && bit(reader.bytes, partial, json++);
       if (!bit(present.bitmap, 0, column)) return;
       const isNull = bit(reader.bytes, nulls, stored++);
+      // To pass over differences is to pass over a value: both have a length of four bytes.
+      const isPartial = hasDiffs && this.#wanted[column] === true;
       try {
-        if (isNull) values[column] = 'null';
-        else values[column] = isPartial ? readJsonDiffs(reader) : read(reader);
+        if (!isNull) values[column] = isPartial ? readJsonDiffs(reader) : read(reader);
+        else if (this.#wanted[column]) values[column] = 'null';
       } catch (error) {
         throw this.#named(error, column);
       }

@@ -97,11 +97,20 @@ const variables: ReadonlyMap<number, Parse> = new Map<number, Parse>([
   [18, skip(2)], // default_collation_for_utf8mb4
   [19, skip(1)], // sql_require_primary_key
   [20, skip(1)], // default_table_encryption
+  [21, skip(1)], // a flag of statements that change rows, seen on 9.7
   [128, skip(3)], // microseconds
   [129, (reader) => ({ ddlXid: reader.uint64() })],
   [130, skipGtidFlags],
   [131, skipCharsetCollations],
 ]);
+
+/**
+ * Variables of newer servers stand after those that older readers know, so that a reader may stop at the first that
+ * it does not know (the rule of `Query_event`).
+ */
+function isFuture(code: number): boolean {
+  return (code > 21 && code < 128) || code > 131;
+}
 
 export function parseStatusVariables(bytes: Buffer): StatusVariables {
   const reader = new ByteReader(bytes);
@@ -109,6 +118,7 @@ export function parseStatusVariables(bytes: Buffer): StatusVariables {
   while (reader.remaining > 0) {
     const code = reader.uint8();
     const parse = variables.get(code);
+    if (parse === undefined && isFuture(code)) break;
     if (parse === undefined) throw malformed(`status variable ${code} of a statement`);
     Object.assign(draft, parse(reader));
   }

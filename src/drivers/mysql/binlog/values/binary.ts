@@ -47,7 +47,10 @@ function formatInet4(bytes: Uint8Array): string {
   return bytes.join('.');
 }
 
-/** As MariaDB prints it: the longest run of zero groups is `::`, addresses that embed IPv4 end in dots. */
+/**
+ * As MariaDB prints it: the first longest run of zero groups, also of one, is `::`; addresses that embed IPv4 end
+ * in dots.
+ */
 export function formatInet6(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2));
   const gap = longestZeros(groups);
@@ -55,7 +58,7 @@ export function formatInet6(bytes: Buffer): string {
     gap.start === 0 && (gap.length === 6 || (gap.length === 5 && groups[5] === 0xffff));
   const shown = groups.slice(0, embedsV4 ? 6 : 8).map((group) => group.toString(16));
   if (embedsV4) shown.push(formatInet4(bytes.subarray(12)));
-  if (gap.length < 2) return shown.join(':');
+  if (gap.length === 0) return shown.join(':');
   const before = shown.slice(0, gap.start).join(':');
   const after = shown.slice(gap.start + gap.length).join(':');
   return `${before}::${after}`;

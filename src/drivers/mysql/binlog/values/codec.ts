@@ -15,6 +15,11 @@ export interface ColumnHints {
   readonly charset?: string;
   /** Labels of ENUM and SET. */
   readonly members?: readonly string[];
+  /**
+   * Fraction digits of TIME, DATETIME and TIMESTAMP. Only MariaDB with mysql56_temporal_format=OFF needs it: the
+   * table map does not tell its columns with a fraction, which are refused, from those without.
+   */
+  readonly digits?: number;
   /** MariaDB's UUID, INET4 and INET6, which every table map shows as BINARY. */
   readonly address?: AddressKind;
 }

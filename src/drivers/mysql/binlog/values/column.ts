@@ -35,6 +35,7 @@ function readerOf(column: ColumnMap, hints: ColumnHints): FragmentReader {
   return (
     numberReader(column, hints) ??
     temporalReader(column) ??
+    oldTemporalReader(column, hints) ??
     stringReader(column, hints) ??
     refuse(column)
   );
@@ -83,16 +84,29 @@ function temporalReader({ type, meta }: ColumnMap): FragmentReader | null {
       return temporal.timestamp2Reader(meta);
     case t.time2:
       return temporal.time2Reader(meta);
-    case t.datetime:
-      return temporal.readOldDatetime;
-    case t.timestamp:
-      return temporal.readOldTimestamp;
-    case t.time:
-      return temporal.readOldTime;
     default:
       return null;
   }
 }
+
+/** The forms of servers before 5.6.4. */
+function oldTemporalReader(
+  { type }: ColumnMap,
+  { digits = 0 }: ColumnHints,
+): FragmentReader | null {
+  const read = oldReaders.get(type) ?? null;
+  if (read === null || digits === 0) return read;
+  throw new WatcherError('unsupported_value', {
+    message: 'The column holds fractions of seconds in the format of MariaDB 5.3',
+    remedy: 'SET GLOBAL mysql56_temporal_format = ON; ALTER TABLE … FORCE; then dump again.',
+  });
+}
+
+const oldReaders: ReadonlyMap<number, FragmentReader> = new Map([
+  [t.datetime, temporal.readOldDatetime],
+  [t.timestamp, temporal.readOldTimestamp],
+  [t.time, temporal.readOldTime],
+]);
 
 function stringReader(column: ColumnMap, hints: ColumnHints): FragmentReader | null {
   const { type, meta } = column;
