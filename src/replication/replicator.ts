@@ -68,8 +68,11 @@ export class Replicator {
   async run(signal: AbortSignal): Promise<void> {
     const following = this.#followOrders(signal);
     try {
+      // Until the store says otherwise; it may be out of reach for long.
+      if (this.#orders.wantsToRun) this.#transition('start');
+      await this.#wakeup.until(() => this.#orders.known, signal);
+      if (!this.#orders.wantsToRun) this.#stopped();
       while (!signal.aborted) {
-        await this.#wakeup.until(() => this.#orders.known, signal);
         await this.#idleUntil(() => this.#orders.wantsToRun, signal);
         await this.#runWhileDesired(signal);
       }
@@ -94,7 +97,7 @@ export class Replicator {
 
   #wake(): void {
     this.#options.board.desired = this.#orders.desired;
-    if (!this.#orders.wantsToRun) this.#attempt?.abort(new Stopped());
+    if (!this.#orders.wantsToRun) this.#attempt?.abort(new Error('the sync is to stop'));
     this.#wakeup.wake();
   }
 
@@ -156,6 +159,11 @@ export class Replicator {
     await this.#leadership.letGo();
     this.#attempt = null;
     board.leader = null;
+    this.#stopped();
+  }
+
+  #stopped(): void {
+    this.#transition('stop');
     this.#transition('ended');
   }
 
@@ -286,9 +294,4 @@ export class Replicator {
     log.debug({ from: board.state, to: next, event }, 'the state changes');
     board.state = next;
   }
-}
-
-/** Why an attempt is aborted when the sync is to stop. */
-class Stopped extends Error {
-  override readonly name = 'Stopped';
 }

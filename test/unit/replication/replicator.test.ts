@@ -282,6 +282,18 @@ test('which requests are refused', async () => {
   });
 });
 
+test('etcd away at the start: it is starting, says why, and does what etcd says when it comes', async () => {
+  const { hub, run } = world();
+  hub.away = true;
+  hub.desired = 'stopped';
+  await using sync = run();
+  await sync.until('it says why', ({ lastError }) => lastError?.code === 'etcd_unavailable');
+  expect(sync.status).toMatchObject({ state: 'starting', desired: 'running' });
+  hub.away = false;
+  await sync.until('it is stopped', ({ state }) => state === 'stopped');
+  expect(sync.status.desired).toBe('stopped');
+});
+
 test('etcd away: an order is refused and nothing changes', async () => {
   const { hub, run } = world();
   await using sync = run();
