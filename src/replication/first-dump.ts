@@ -10,8 +10,8 @@
  * With `dump.mode: never` no row is read: the stream alone fills etcd, from the position on.
  */
 import { WatcherError } from '../errors.ts';
+import type { PipelineOptions } from './attempt.ts';
 import type { Preparation, ResumePoint, RowChunk } from './driver.ts';
-import type { PipelineOptions } from './pipeline.ts';
 import { positionToJson } from './position.ts';
 import { Section } from './section.ts';
 import type { StoredState } from './sink.ts';

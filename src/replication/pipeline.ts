@@ -3,64 +3,17 @@
  * went wrong, and decides nothing about retry.
  */
 import { WatcherError } from '../errors.ts';
-import type { StreamMessage, Warning } from './change.ts';
-import type { Driver, Preparation, ResumePoint } from './driver.ts';
-import type { DumpProgress } from './dump-progress.ts';
+import type { PipelineOptions } from './attempt.ts';
+import type { Preparation, ResumePoint } from './driver.ts';
 import { firstDump } from './first-dump.ts';
-import type { PrefixOf } from './key-template.ts';
 import { Mutex } from './mutex.ts';
 import { Overlay } from './overlay.ts';
 import { positionFromJson } from './position.ts';
 import { Redumps } from './redumps.ts';
-import type { Checkpoint, MappingOptions, Sink, StoredState } from './sink.ts';
+import type { Checkpoint } from './sink.ts';
 import { StreamReader } from './stream-reader.ts';
 import { Tables } from './tables.ts';
-import { type DurableBatch, Writer } from './writer.ts';
-
-/** What the outside learns of an attempt. Synchronous; must not throw. */
-export interface PipelineEvents {
-  prepared(preparation: Preparation): void;
-  warnings(warnings: readonly Warning[]): void;
-  /** The checkpoint as it was found. */
-  loaded(state: StoredState): void;
-  dumping(cause: WatcherError | null): void;
-  /** From here on `redump` may be called until the attempt ends. */
-  streaming(control: StreamControl): void;
-  received(message: StreamMessage): void;
-  durable(batch: DurableBatch): void;
-  dumpedRows(count: number): void;
-  /** The first dump is done, or every table that was to be dumped beside the stream is. */
-  dumped(): void;
-}
-
-export interface StreamControl {
-  /** Tables to dump beside the stream, as `schema.table`; null: all. Names that are not there are ignored. */
-  redump(tables: readonly string[] | null): void;
-  /** Commit time of the oldest transaction that was read and is not durable. */
-  oldestPending(): Date | null;
-}
-
-export interface PipelineOptions {
-  readonly driver: Driver;
-  readonly sink: Sink;
-  readonly mapping: MappingOptions;
-  readonly prefixOf: PrefixOf;
-  /** What every key of the sync begins with; empty or `/` when there is no such thing. */
-  readonly syncPrefix: string;
-  /** Keys that are there before the first dump are taken over (`keys.adopt`). */
-  readonly adopt: boolean;
-  /** False: `dump.mode: never`; the stream begins without a first copy. */
-  readonly mayDump: boolean;
-  /** Dump although the log could be followed: a person asked for it after the sync had failed. */
-  readonly dumpAnew: boolean;
-  readonly progress: DumpProgress;
-  readonly events: PipelineEvents;
-  readonly heartbeatMs: number;
-  readonly maxHeldBytes: number;
-  readonly signal: AbortSignal;
-  readonly now: () => Date;
-  readonly monotonicMs: () => number;
-}
+import { Writer } from './writer.ts';
 
 export async function runPipeline(options: PipelineOptions): Promise<never> {
   const { driver, sink, events, signal } = options;

@@ -3,6 +3,7 @@
  * What happens in an attempt is the pipeline's; what becomes of its error is decided here, by its recovery alone.
  */
 import { toWatcherError, type WatcherError } from '../errors.ts';
+import type { PipelineEvents, PipelineOptions, StreamControl } from './attempt.ts';
 import { type BackoffPolicy, nextDelayMs } from './backoff.ts';
 import type { Coordination, DumpRequest, Lead, SyncOrders } from './coordination.ts';
 import type { Driver } from './driver.ts';
@@ -11,7 +12,6 @@ import { Leadership } from './leadership.ts';
 import { nextState, type SyncEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import { OrderBook } from './order-book.ts';
-import type { PipelineEvents, PipelineOptions, StreamControl } from './pipeline.ts';
 import { runPipeline } from './pipeline.ts';
 import type { SyncObserver, SyncStatus } from './status.ts';
 import type { SyncBoard } from './sync-board.ts';

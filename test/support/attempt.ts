@@ -1,11 +1,11 @@
+import type {
+  PipelineEvents,
+  PipelineOptions,
+  StreamControl,
+} from '../../src/replication/attempt.ts';
 import { DumpProgress } from '../../src/replication/dump-progress.ts';
 import { compileTemplate, syncPrefix } from '../../src/replication/key-template.ts';
-import {
-  type PipelineEvents,
-  type PipelineOptions,
-  runPipeline,
-  type StreamControl,
-} from '../../src/replication/pipeline.ts';
+import { runPipeline } from '../../src/replication/pipeline.ts';
 import type { DurableBatch } from '../../src/replication/writer.ts';
 import type { MemoryStore } from './memory-sink.ts';
 import { createScriptedDriver } from './scripted-driver.ts';
