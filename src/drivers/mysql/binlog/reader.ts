@@ -7,6 +7,8 @@ import { constants, isUtf8 } from 'node:buffer';
 import { WatcherError } from '../../../errors.ts';
 
 const nonAscii = /[\x80-\xff]/;
+/** Not ASCII, or with an escape in JSON. */
+const needsWork = /["\\\x00-\x1f\x80-\xff]/;
 
 export class ByteReader {
   readonly bytes: Buffer;
@@ -115,6 +117,18 @@ export class ByteReader {
 
   rest(): Buffer {
     return this.view(this.remaining);
+  }
+
+  /** UTF-8, as the text of a JSON string. @throws WatcherError `unsupported_value` when it is not valid. */
+  quotedText(length: number): string {
+    const start = this.take(length);
+    if (this.#latin1Start === -1) this.#prepareText(start);
+    if (this.#latin1Start !== -1 && start >= this.#latin1Start) {
+      const at = start - this.#latin1Start;
+      const text = this.#latin1.substring(at, at + length);
+      if (!needsWork.test(text)) return `"${text}"`;
+    }
+    return JSON.stringify(utf8(this.bytes, start, start + length));
   }
 
   /** UTF-8. @throws WatcherError `unsupported_value` when it is not valid. */

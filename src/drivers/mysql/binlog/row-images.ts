@@ -84,6 +84,7 @@ export class RowDecoder {
 
   #image(reader: ByteReader, present: PresentColumns): (Fragment | undefined)[] {
     const read = this.#read;
+    const { bytes } = reader;
     const values = new Array<Fragment | undefined>(read.length);
     const nulls = reader.take((present.count + 7) >> 3);
     let stored = 0;
@@ -91,8 +92,9 @@ export class RowDecoder {
     try {
       for (; column < read.length; column++) {
         if (!present.full && !bit(present.bitmap, 0, column)) continue;
-        const isNull = bit(reader.bytes, nulls, stored++);
-        if (!isNull) values[column] = (read[column] as ReadValue)(reader);
+        const isNull = ((bytes[nulls + (stored >> 3)] as number) >> (stored & 7)) & 1;
+        stored++;
+        if (isNull === 0) values[column] = (read[column] as ReadValue)(reader);
         else if (this.#wanted[column]) values[column] = 'null';
       }
     } catch (error) {

@@ -12,12 +12,12 @@ import { charsetOfCollation } from './collations.ts';
 /** Reads `length` bytes as text. */
 export type TextReader = (reader: ByteReader, length: number) => string;
 
-const utf8: TextReader = (reader, length) => reader.text(length);
+export const utf8Reader: TextReader = (reader, length) => reader.text(length);
 
 const readers = new Map<string, TextReader>([
-  ['utf8', utf8],
-  ['utf8mb3', utf8],
-  ['utf8mb4', utf8],
+  ['utf8', utf8Reader],
+  ['utf8mb3', utf8Reader],
+  ['utf8mb4', utf8Reader],
   ['ucs2', utf16BigEndian],
   ['utf16', utf16BigEndian],
   ['utf16le', utf16LittleEndian],

@@ -65,6 +65,12 @@ const digitsPerWord = 9;
 /** Bytes that 0 to 9 digits take. */
 const bytesOfDigits = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4] as const;
 
+/** Some digits that are packed together, and how many bytes they take. */
+interface Word {
+  readonly digits: number;
+  readonly bytes: number;
+}
+
 /**
  * Packed decimal: words of nine digits in four bytes, big-endian, the rest in fewer; all bits inverted when
  * negative, and then the highest bit inverted. Source: MySQL, `decimal2bin`.
@@ -73,59 +79,65 @@ export function decimalReader(precision: number, scale: number): FragmentReader 
   if (scale > precision || precision < 1 || precision > 65) {
     throw malformed(`DECIMAL(${precision},${scale})`);
   }
-  const integerDigits = precision - scale;
-  const groups = [
-    integerDigits % digitsPerWord,
-    ...new Array<number>(Math.floor(integerDigits / digitsPerWord)).fill(digitsPerWord),
-  ].filter((digits) => digits > 0);
-  const fraction = [
-    ...new Array<number>(Math.floor(scale / digitsPerWord)).fill(digitsPerWord),
-    scale % digitsPerWord,
-  ].filter((digits) => digits > 0);
-  const length = [...groups, ...fraction].reduce((sum, digits) => sum + bytesOf(digits), 0);
-  return (reader) => readDecimal(reader.view(length), groups, fraction);
+  const integer = words(precision - scale).reverse();
+  const fraction = words(scale);
+  const length = decimalBytes(precision, scale);
+  return (reader) => readDecimal(reader.bytes, reader.take(length), integer, fraction);
 }
 
 export function decimalBytes(precision: number, scale: number): number {
-  const of = (digits: number) =>
-    Math.floor(digits / digitsPerWord) * 4 + bytesOf(digits % digitsPerWord);
-  return of(precision - scale) + of(scale);
+  return [...words(precision - scale), ...words(scale)].reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** From the decimal point outwards. */
+function words(digits: number): Word[] {
+  const full = new Array<number>(Math.floor(digits / digitsPerWord)).fill(digitsPerWord);
+  return [...full, digits % digitsPerWord]
+    .filter((count) => count > 0)
+    .map((count) => ({ digits: count, bytes: bytesOfDigits[count] ?? 0 }));
 }
 
 function readDecimal(
-  packed: Buffer,
-  groups: readonly number[],
-  fraction: readonly number[],
+  bytes: Buffer,
+  start: number,
+  integer: readonly Word[],
+  fraction: readonly Word[],
 ): Fragment {
-  const first = packed[0] ?? 0;
-  const negative = (first & 0x80) === 0;
-  const invert = negative ? 0xff : 0;
-  let at = 0;
-  const word = (digits: number): number => {
-    let value = 0;
-    for (let left = bytesOf(digits); left > 0; left--, at++) {
-      const byte = (packed[at] ?? 0) ^ invert;
-      value = value * 256 + (at === 0 ? byte ^ 0x80 : byte);
-    }
-    if (value >= 10 ** digits) throw malformed('a DECIMAL with more digits than it has');
-    return value;
-  };
-  let integer = '';
-  for (const digits of groups) {
-    const value = word(digits);
-    if (integer !== '') integer += padded(value, digits);
-    else if (value !== 0) integer = `${value}`;
+  const negative = bytes.readUInt8(start) < 0x80;
+  let at = start;
+  let text = '';
+  for (const word of integer) {
+    const value = wordAt(bytes, at, at === start, negative, word);
+    at += word.bytes;
+    if (text !== '') text += padded(value, word.digits);
+    else if (value !== 0) text = `${value}`;
   }
-  let text = integer === '' ? '0' : integer;
+  if (text === '') text = '0';
   if (fraction.length > 0) text += '.';
-  for (const digits of fraction) text += padded(word(digits), digits);
-  return negative && /[1-9]/.test(text) ? `-${text}` : text;
+  for (const word of fraction) {
+    text += padded(wordAt(bytes, at, at === start, negative, word), word.digits);
+    at += word.bytes;
+  }
+  return negative && nonZero.test(text) ? `-${text}` : text;
+}
+
+const nonZero = /[1-9]/;
+
+function wordAt(
+  bytes: Buffer,
+  at: number,
+  isFirst: boolean,
+  negative: boolean,
+  word: Word,
+): number {
+  const packed = bytes.readUIntBE(at, word.bytes);
+  const range = 256 ** word.bytes;
+  const shifted = isFirst ? (packed + range / 2) % range : packed;
+  const value = negative ? range - 1 - shifted : shifted;
+  if (value >= 10 ** word.digits) throw malformed('a DECIMAL with more digits than it has');
+  return value;
 }
 
 function padded(value: number, digits: number): string {
   return `${value}`.padStart(digits, '0');
-}
-
-function bytesOf(digits: number): number {
-  return bytesOfDigits[digits] ?? 0;
 }

@@ -6,11 +6,11 @@ import type { Fragment } from '../../../../replication/change.ts';
 import { type ByteReader, malformed } from '../reader.ts';
 import type { FragmentReader } from './codec.ts';
 
-/** Texts without quotes, for values inside JSON documents; SPEC §6 for columns. */
-
 export function two(value: number): string {
-  return value < 10 ? `0${value}` : `${value}`;
+  return twoDigits[value] ?? `${value}`;
 }
+
+const twoDigits = Array.from({ length: 100 }, (_, value) => `${value}`.padStart(2, '0'));
 
 export function four(value: number): string {
   return `${value}`.padStart(4, '0');

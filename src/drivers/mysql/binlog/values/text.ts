@@ -1,7 +1,7 @@
 /** Character types, ENUM and SET. */
 import type { Fragment } from '../../../../replication/change.ts';
 import { type ByteReader, malformed, unsupportedValue } from '../reader.ts';
-import type { TextReader } from './charset.ts';
+import { type TextReader, utf8Reader } from './charset.ts';
 import type { FragmentReader } from './codec.ts';
 
 // Twice as fast as JSON.stringify for strings that need no escape, which nearly all are.
@@ -13,6 +13,7 @@ export function quote(text: string): Fragment {
 
 /** `lengthBytes`: of the length before the text. */
 export function characterReader(lengthBytes: number, text: TextReader): FragmentReader {
+  if (text === utf8Reader) return (reader) => reader.quotedText(reader.uint(lengthBytes));
   return (reader) => quote(text(reader, reader.uint(lengthBytes)));
 }
 
