@@ -157,6 +157,8 @@ const list: readonly Omit<ValueColumn, 'name'>[] = [
     ],
     now,
   ),
+  // Values that need no rounding to be floats.
+  column('VECTOR(3)', [asHex, floats], [`STRING_TO_VECTOR('[1, -2.5, 0.125]')`], now),
   column('JSON', characters, [`'{"b": 1,   "a": 1.10}'`, `'[]'`], maria),
   column(
     'UUID',
@@ -184,6 +186,12 @@ const list: readonly Omit<ValueColumn, 'name'>[] = [
 /** As the server prints it, without the spaces that it puts after `,` and `:`; strings are left alone. */
 function compact(text: string): string {
   return text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (part) => (part.startsWith('"') ? part : ''));
+}
+
+function floats(hex: string): string {
+  const bytes = Buffer.from(hex, 'hex');
+  const numbers = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
+  return JSON.stringify(numbers);
 }
 
 /** FLOAT and DOUBLE are judged by their numbers; see the test. */

@@ -1,0 +1,116 @@
+/** Rule 7: what was read without a lock, and the log of the moment, make the state at G2. */
+import { expect, test } from 'vitest';
+import { catchUp } from '../../../../src/drivers/mysql/catch-up.ts';
+import { makeRelation } from '../../../../src/drivers/mysql/relation.ts';
+import type { Change, StreamMessage } from '../../../../src/replication/change.ts';
+import type { RowChunk } from '../../../../src/replication/driver.ts';
+import type { MysqlPosition } from '../../../../src/replication/position.ts';
+
+const shape = { kind: 'integer', wide: false } as const;
+const columns = [
+  { name: 'id', shape },
+  { name: 'n', shape },
+];
+const relation = makeRelation({ schema: 's', table: 't', columns, key: ['id'] }, 'number');
+
+function at(offset: number): MysqlPosition {
+  return { kind: 'mysql', gtid: `g:${offset}`, file: 'b.000001', offset };
+}
+
+type Logged = Omit<Extract<Change, { op: 'insert' }>, 'messagesBefore'> | ({ op: string } & object);
+
+function transaction(end: number, changes: readonly Logged[], last = true): StreamMessage {
+  const rest = { committedAt: new Date(0), first: true, messages: 0 };
+  const full = changes.map((change) => ({ relation, messagesBefore: 0, ...change }) as Change);
+  return {
+    type: 'transaction',
+    xid: String(end),
+    commit: at(end),
+    position: at(end),
+    last,
+    changes: full,
+    ...rest,
+  };
+}
+
+const insert = (id: number, n: number) => ({ op: 'insert', row: [`${id}`, `${n}`] });
+const update = (from: number, id: number, n: number) => ({
+  op: 'update',
+  row: [`${id}`, `${n}`],
+  old: [`${from}`, '0'],
+});
+const remove = (id: number) => ({ op: 'delete', old: [`${id}`, '0'] });
+
+async function* log(messages: readonly StreamMessage[]): AsyncGenerator<StreamMessage> {
+  yield* messages;
+}
+
+async function* chunks(...rows: (readonly string[])[]): AsyncGenerator<RowChunk> {
+  for (const row of rows) yield { relation, rows: [row], last: false };
+  yield { relation, rows: [], last: true };
+}
+
+async function settled(messages: readonly StreamMessage[], ...rows: (readonly string[])[]) {
+  const options = {
+    from: at(1),
+    until: { file: 'b.000001', offset: 100 },
+    ids: new Set([relation.tableId]),
+  };
+  const overlay = await catchUp({ messages: log(messages), ...options });
+  const found: string[] = [];
+  let ends = 0;
+  for await (const chunk of overlay.apply(chunks(...rows))) {
+    found.push(...chunk.rows.map((row) => row.join('=')));
+    if (chunk.last) ends += 1;
+  }
+  expect(ends).toBe(1);
+  return { found: found.sort(), position: overlay.position };
+}
+
+test('the last state of a row in the log replaces what the snapshots have', async () => {
+  const messages = [
+    transaction(50, [insert(1, 10), update(2, 2, 20), remove(3)]),
+    transaction(100, [update(1, 1, 11), update(4, 5, 50)]),
+  ];
+  const { found, position } = await settled(
+    messages,
+    ['2', '999'],
+    ['3', '30'],
+    ['4', '40'],
+    ['6', '60'],
+  );
+  expect(found).toEqual(['1=11', '2=20', '5=50', '6=60']);
+  expect(position).toEqual(at(100));
+});
+
+test('rows that no transaction changed stay as they were read', async () => {
+  const { found } = await settled([{ type: 'heartbeat', position: at(100) }], ['1', '1']);
+  expect(found).toEqual(['1=1']);
+});
+
+test('TRUNCATE drops everything that was read', async () => {
+  const messages = [transaction(100, [insert(8, 1), { op: 'truncate' }, insert(9, 2)])];
+  const { found } = await settled(messages, ['1', '1'], ['8', '1']);
+  expect(found).toEqual(['9=2']);
+});
+
+test('the position is that of the first commit at or after G2, in whole transactions', async () => {
+  const messages = [transaction(120, [insert(1, 1)], false), transaction(120, [insert(2, 2)])];
+  const { found, position } = await settled(messages);
+  expect(found).toEqual(['1=1', '2=2']);
+  expect(position).toEqual(at(120));
+});
+
+test('the log is left as soon as G2 is reached', async () => {
+  const messages = [transaction(100, [insert(1, 1)]), transaction(110, [insert(2, 2)])];
+  expect((await settled(messages)).found).toEqual(['1=1']);
+});
+
+test('a table that is altered in between lets the dump begin again', async () => {
+  const events = [
+    { kind: 'redump', tableId: relation.tableId, table: 's.t', reason: 'ALTER' },
+  ] as const;
+  await expect(settled([{ type: 'catalog', events }])).rejects.toMatchObject({
+    code: 'source_busy',
+  });
+});
