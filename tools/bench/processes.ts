@@ -34,9 +34,14 @@ async function childrenOf(parent: number): Promise<number> {
 
 /** Seconds of CPU that a process and its children have used so far. */
 export async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readStat(pid);
-  if (stat === null) throw new Error(`process ${pid} is gone`);
-  return stat.own + stat.ended + (await childrenOf(pid));
+  for (;;) {
+    const before = await readStat(pid);
+    const children = await childrenOf(pid);
+    const after = await readStat(pid);
+    if (before === null || after === null) throw new Error(`process ${pid} is gone`);
+    // A child that ended in between would be counted in neither place.
+    if (before.ended === after.ended) return after.own + after.ended + children;
+  }
 }
 
 /** The most memory that a process has held so far (VmHWM). */
