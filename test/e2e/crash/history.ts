@@ -109,6 +109,8 @@ interface Row {
 /** A transaction with more changes may have to be split; so may one with more bytes. */
 const manyChanges = 900;
 const manyBytes = 300_000;
+/** So may a TRUNCATE of more keys: Watcher deletes 20,000 at a time. */
+const manyTruncated = 15_000;
 
 class Replay {
   readonly states = new Map<string, KeyState[]>();
@@ -132,7 +134,8 @@ class Replay {
     const between = new Map<string, Set<string | null>>();
     const unlogged = new Set<TableName>();
     const bytes = journal.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-    const isLarge = journal.length > manyChanges || bytes > manyBytes;
+    const isLarge =
+      journal.length > manyChanges || bytes > manyBytes || this.#truncatesMany(journal);
     let truncatedKeys = 0;
     const touch = (key: string, value: string | null) => {
       touched.add(key);
@@ -167,6 +170,13 @@ class Replay {
     }
     for (const key of touched) this.#note(key, at);
     return { touched, between, unlogged, changes: journal.length, bytes, truncatedKeys };
+  }
+
+  #truncatesMany(journal: readonly JournalRow[]): boolean {
+    const truncated = new Set(journal.filter(({ op }) => op === 'truncate').map(({ tab }) => tab));
+    if (truncated.size === 0) return false;
+    const gone = [...this.#rows.values()].filter(({ table }) => truncated.has(table));
+    return gone.length > manyTruncated;
   }
 
   #note(key: string, at: number): void {
