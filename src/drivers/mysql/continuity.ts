@@ -10,8 +10,8 @@ import { includes } from './snapshot-mark.ts';
 /** What a checkpoint remembers of its source. */
 export type MysqlIdentity = {
   readonly flavour: Flavour;
-  /** server_uuid; null: MariaDB has none. */
-  readonly server: string | null;
+  /** server_uuid; MariaDB has none: server_id, which is one server's in a replication. */
+  readonly server: string;
   /** A binlog file and when it was begun (seconds since 1970): after a reset the file of that name is another. */
   readonly log: { readonly file: string; readonly created: number } | null;
 };
@@ -36,16 +36,18 @@ export interface ContinuityFacts {
  *     server            checkpoint                                       what happens
  *  1. any               none                                             dump
  *  2. other flavour     any                                              source_replaced, dump
+ *  3. the same          its file was begun at another time, or is newer
+ *                       than the last: the binlogs were reset            source_replaced, dump
  *  GTIDs on both sides: the server may be another one of the same replication.
- *  3. GTIDs             has GTIDs that the server has not executed       source_replaced, dump
- *  4. GTIDs             lacks GTIDs that are purged                      binlog_purged, dump
- *  5. GTIDs             else                                             resume
+ *  4. GTIDs             has GTIDs that the server has not executed       source_replaced, dump
+ *  5. GTIDs             lacks GTIDs that are purged                      binlog_purged, dump
+ *  6. GTIDs             else                                             resume
  *  File and offset, on a side without GTIDs:
- *  6. other server_uuid any                                              source_replaced, dump
- *  7. file of the identity begun at another time (a reset)               source_replaced, dump
- *  8. file missing, older than the first                                 binlog_purged, dump
- *  9. file missing, newer than the last, or offset past its end          source_replaced, dump
- * 10. else                                                               resume
+ *  7. another           any                                              source_replaced, dump
+ *  8. the same          file missing, older than the first               binlog_purged, dump
+ *  9. the same          file missing, newer than the last, or offset
+ *                       past its end                                     source_replaced, dump
+ * 10. the same          else                                             resume
  */
 export function judgeContinuity(facts: ContinuityFacts): Continuity {
   if (facts.resume === null) return { kind: 'dump', cause: null };
@@ -61,11 +63,27 @@ function gap(facts: ContinuityFacts, resume: Resume): WatcherError | null {
   if (then.flavour !== undefined && then.flavour !== now.flavour) {
     return replaced(`The server is ${now.flavour}; the checkpoint is of ${then.flavour}`);
   }
+  const reset = then.server === now.server ? wasReset(facts, then) : null;
+  if (reset !== null) return reset;
   const gtid = resume.position.gtid;
   if (facts.gtids && gtid !== null && gtid !== '' && facts.end.gtid !== null) {
     return gtidGap(facts, gtid, facts.end.gtid);
   }
-  return otherServer(facts, then) ?? placeGap(facts, resume.position);
+  if (then.server !== now.server) {
+    return replaced(`The server is ${now.server}; the checkpoint is of ${then.server}`);
+  }
+  return placeGap(facts, resume.position);
+}
+
+/** GTIDs are counted from 1 again after a reset: those of the checkpoint come to be there once more. */
+function wasReset(facts: ContinuityFacts, then: Partial<MysqlIdentity>): WatcherError | null {
+  const log = then.log ?? null;
+  if (log === null) return null;
+  const other = facts.created !== null && facts.created !== log.created;
+  if (!other && fileNumber(log.file) <= fileNumber(facts.end.file)) return null;
+  return replaced(
+    `The binlog ${log.file} is not the one of that name that the checkpoint knows: the binlogs were reset`,
+  );
 }
 
 function gtidGap(facts: ContinuityFacts, gtid: string, executed: string): WatcherError | null {
@@ -78,20 +96,6 @@ function gtidGap(facts: ContinuityFacts, gtid: string, executed: string): Watche
     return new WatcherError('binlog_purged', {
       message: `The server has purged binlogs that are not read yet (checkpoint ${gtid}, purged ${facts.purged})`,
     });
-  }
-  return null;
-}
-
-function otherServer(facts: ContinuityFacts, then: Partial<MysqlIdentity>): WatcherError | null {
-  const { server } = facts.identity;
-  if (server !== null && then.server !== undefined && then.server !== server) {
-    return replaced(`The server_uuid is ${server}; the checkpoint is of ${then.server}`);
-  }
-  const log = then.log ?? null;
-  if (log !== null && facts.created !== null && log.created !== facts.created) {
-    return replaced(
-      `The binlog ${log.file} was begun at another time than the one of that name that the checkpoint knows: the binlogs were reset, or the server is another one`,
-    );
   }
   return null;
 }

@@ -108,8 +108,10 @@ function readAll(snapshot: Snapshot, tables: readonly BoundTable[]): AsyncGenera
   const { locker, connections } = snapshot;
   const plain = tables.filter(({ definition }) => !definition.transactional);
   const others = tables.filter(({ definition }) => definition.transactional);
-  const sources = [readTables({ connections, tables: others })];
-  if (locker !== null) sources.push(readTables({ connections: [locker], tables: plain }));
+  const sources = [readTables({ connections, tables: others, inTransaction: true })];
+  if (locker !== null) {
+    sources.push(readTables({ connections: [locker], tables: plain, inTransaction: false }));
+  }
   return merge(sources);
 }
 

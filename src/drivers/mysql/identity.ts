@@ -17,7 +17,7 @@ export interface Identified {
   readonly continuity: Continuity;
 }
 
-/** The file of the checkpoint is what the next identity remembers: it is there as long as the checkpoint means anything. */
+/** The identity remembers the file of the checkpoint: it is there as long as the checkpoint means anything. */
 export async function identify(
   connection: SourceConnection,
   target: ConnectTarget,
@@ -37,7 +37,8 @@ export async function identify(
     created.set(file, timestamp);
     return timestamp;
   };
-  const identity = await identityOf(facts, position?.file ?? end.file, createdAt);
+  const here = files.some(({ name }) => name === position?.file) ? position?.file : undefined;
+  const identity = await identityOf(facts, here ?? end.file, createdAt);
   const continuity = judgeContinuity({
     identity,
     gtids: facts.gtids,
@@ -47,10 +48,7 @@ export async function identify(
     created: known === null ? null : await createdAt(known.file),
     resume: position === null ? null : { position, identity: resume?.identity ?? {} },
   });
-  if (continuity.kind === 'resume' || position === null || position.file === end.file) {
-    return { identity, continuity };
-  }
-  return { identity: await identityOf(facts, end.file, createdAt), continuity };
+  return { identity, continuity };
 }
 
 /** Of the file where a dump begins. */
@@ -71,7 +69,7 @@ async function identityOf(
   const created = await createdAt(file);
   return {
     flavour: facts.flavour,
-    server: facts.variables.get('server_uuid') ?? null,
+    server: facts.variables.get('server_uuid') ?? `server_id ${facts.variables.get('server_id')}`,
     log: created === null ? null : { file, created },
   };
 }

@@ -14,6 +14,8 @@ export interface ReadTablesOptions {
   /** One or more, all in the same snapshot. They are closed at the end, whatever it is. */
   readonly connections: readonly SourceConnection[];
   readonly tables: readonly BoundTable[];
+  /** False: the connection has its tables locked, and no transaction. */
+  readonly inTransaction: boolean;
 }
 
 /** Large tables first, so that the connections end at about the same time. */
@@ -21,7 +23,7 @@ export async function* readTables(options: ReadTablesOptions): AsyncGenerator<Ro
   const queue = options.tables.toSorted(
     (a, b) => (b.definition.rowsEstimated ?? 0) - (a.definition.rowsEstimated ?? 0),
   );
-  const workers = options.connections.map((connection) => work(connection, queue));
+  const workers = options.connections.map((connection) => work(connection, queue, options));
   try {
     yield* merge(workers);
     await Promise.all(options.connections.map((connection) => connection.close()));
@@ -30,13 +32,17 @@ export async function* readTables(options: ReadTablesOptions): AsyncGenerator<Ro
   }
 }
 
-async function* work(connection: SourceConnection, queue: BoundTable[]): AsyncGenerator<RowChunk> {
+async function* work(
+  connection: SourceConnection,
+  queue: BoundTable[],
+  { inTransaction }: ReadTablesOptions,
+): AsyncGenerator<RowChunk> {
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
     // The lock on a table's definition, which keeps ALTER TABLE and all who queue behind it waiting, goes with the
     // savepoint: the snapshot stays.
-    await connection.query('SAVEPOINT watcher');
+    if (inTransaction) await connection.query('SAVEPOINT watcher');
     yield* readTable(connection, table);
-    await connection.query('ROLLBACK TO SAVEPOINT watcher');
+    if (inTransaction) await connection.query('ROLLBACK TO SAVEPOINT watcher');
   }
 }
 
@@ -53,7 +59,8 @@ async function* readTable(
     }
   } catch (error) {
     if (rows > 0 || !isTableChanged(error)) throw inTable(connection, error, relation);
-    // Altered, truncated or dropped since the snapshot, which does not protect it from that.
+    // Altered, truncated or dropped since the snapshot, which does not protect it from that. (MySQL before 5.7 shows a
+    // truncated table as empty instead: what the log says of it next.)
     yield { relation, rows: [], last: true, replaced: true };
   }
 }

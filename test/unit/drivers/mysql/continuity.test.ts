@@ -42,12 +42,24 @@ test.each<[string, string, Partial<ContinuityFacts>]>([
     'source_replaced',
     { resume: { ...at(`${uuid}:1-40`), identity: { ...identity, flavour: 'mariadb' } } },
   ],
-  ['3. unknown GTID', 'source_replaced', { resume: at(`${uuid}:1-51`) }],
-  ['3. unknown uuid', 'source_replaced', { resume: at(`${uuid}:1-40,4${uuid.slice(1)}:1`) }],
-  ['4. purged GTID', 'binlog_purged', { resume: at(`${uuid}:1-9`) }],
-  ['5. known GTID', 'resume', { resume: at(`${uuid}:1-40`) }],
+  ['3. reset, with GTIDs', 'source_replaced', { created: 101, resume: at(`${uuid}:1-40`) }],
   [
-    '5. GTID of another server',
+    '3. reset, with fewer files since',
+    'source_replaced',
+    {
+      created: null,
+      resume: {
+        ...at(`${uuid}:1-40`),
+        identity: { ...identity, log: { file: 'binlog.000009', created: 100 } },
+      },
+    },
+  ],
+  ['4. unknown GTID', 'source_replaced', { resume: at(`${uuid}:1-51`) }],
+  ['4. unknown uuid', 'source_replaced', { resume: at(`${uuid}:1-40,4${uuid.slice(1)}:1`) }],
+  ['5. purged GTID', 'binlog_purged', { resume: at(`${uuid}:1-9`) }],
+  ['6. known GTID', 'resume', { resume: at(`${uuid}:1-40`) }],
+  [
+    '6. GTID of another server',
     'resume',
     {
       resume: {
@@ -57,14 +69,14 @@ test.each<[string, string, Partial<ContinuityFacts>]>([
     },
   ],
   [
-    '6. other server, no GTID',
+    '7. other server, no GTID',
     'source_replaced',
     {
       gtids: false,
       resume: { ...at(null), identity: { ...identity, server: 'another' } },
     },
   ],
-  ['7. reset', 'source_replaced', { gtids: false, created: 101, resume: at(null) }],
+  ['3. reset', 'source_replaced', { gtids: false, created: 101, resume: at(null) }],
   [
     '8. file purged',
     'binlog_purged',
@@ -98,7 +110,7 @@ test.each<[string, string, Partial<ContinuityFacts>]>([
 });
 
 test('MariaDB: by the last GTID of each domain', () => {
-  const maria = { ...identity, flavour: 'mariadb', server: null } as const;
+  const maria = { ...identity, flavour: 'mariadb', server: 'server_id 1' } as const;
   const mariadb = (gtid: string, purged: string) =>
     outcome({
       identity: maria,
