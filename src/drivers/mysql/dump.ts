@@ -22,8 +22,6 @@ export interface DumpRequest {
   readonly ids: ReadonlySet<string> | null;
   /** Connections that read. */
   readonly connections: number;
-  /** Beside the stream: see `SnapshotRequest`. */
-  readonly gentle: boolean;
   readonly method: 'native' | 'mysqldump';
   readonly signal: AbortSignal;
 }
@@ -67,14 +65,13 @@ async function startOn(
   request: DumpRequest,
   before: readonly TableDefinition[],
 ): Promise<StartedDump | null> {
-  const { context, streamBinlog, gentle, signal } = request;
+  const { context, streamBinlog, signal } = request;
   const tool = request.method === 'mysqldump' ? startMysqldump(context, before, signal) : null;
   const base: SnapshotRequest = {
     context,
     streamBinlog,
     tables: before,
     connections: Math.min(request.connections, before.length),
-    gentle,
     signal,
   };
   try {

@@ -168,7 +168,8 @@ function checkRetention(facts: ServerFacts): Outcome {
 function checkDump(facts: ServerFacts, options: MysqlDriverOptions): Outcome {
   const subject = 'dump';
   const byTool = options.dumpMethod === 'mysqldump';
-  const mayLock = hasGrant(facts, 'RELOAD', 'FLUSH_TABLES', 'SUPER') || facts.mayLock;
+  const old = facts.flavour === 'mysql' && facts.version < 50700;
+  const mayLock = hasGrant(facts, 'RELOAD', 'FLUSH_TABLES', 'SUPER') || (facts.mayLock && !old);
   if (facts.flavour === 'mariadb' && !byTool) return ok(subject, 'by snapshots, without a lock');
   if (mayLock) return ok(subject, 'with a lock for the moment that it begins');
   const remedy = `GRANT RELOAD ON *.* TO ${account(facts)};`;
@@ -179,10 +180,10 @@ function checkDump(facts: ServerFacts, options: MysqlDriverOptions): Outcome {
       remedy: `${remedy} Or set dump.method: native.`,
     });
   }
-  if (facts.gtids) return ok(subject, 'without a lock, by reading the log');
+  if (facts.gtids && !old) return ok(subject, 'without a lock, by reading the log');
   return failed(subject, 'privilege_missing', {
     message: 'A dump needs a lock for the moment that it begins, and the account may take none',
-    remedy: `${remedy} With gtid_mode = ON no lock is needed.`,
+    remedy: `${remedy} With gtid_mode = ON no lock is needed (MySQL 5.7 and later).`,
   });
 }
 

@@ -14,7 +14,6 @@ export async function startRedump(
     ...request,
     ids,
     connections: 1,
-    gentle: true,
     method: 'native',
   });
   const { tables, chunks, position } = started;

@@ -141,7 +141,6 @@ export class MysqlSession {
       streamBinlog: this.#streamBinlog,
       ids: null,
       connections: parallel,
-      gentle: false,
       method: dumpMethod,
       signal,
     });

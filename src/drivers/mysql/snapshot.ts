@@ -2,14 +2,17 @@
  * Connections that see one state of the tables, and the place of that state in the log. DESIGN §5: a position that is
  * read before the snapshot loses rows, one that is read after it repeats them.
  *
- * What holds the log still while snapshots are taken, of what the account may do:
- *   1. MariaDB     nothing: a consistent snapshot knows its own place in the log (binlog_snapshot_*). Several are taken
- *                  until their places agree.
- *   2. FTWRL       FLUSH TABLES WITH READ LOCK. Whoever wants to write waits until the snapshots are taken.
- *   3. lock        LOCK TABLES … READ of the tables alone. Before 2 for a few tables beside the stream.
- *   4. log         MySQL with GTIDs: nothing. G1, the GTIDs that are executed before the first snapshot, and G2, where
- *                  the log ends after the last; the log in between is read (catch-up.ts).
- * Each gives way to the next when the account may not, or when its lock does not come in `lock_wait_timeout`.
+ * What holds the log still while snapshots are taken; each gives way to the next when the account may not, or when its
+ * lock does not come in `lock_wait_timeout`:
+ *   mariadb   MariaDB: nothing. A consistent snapshot knows its own place in the log (binlog_snapshot_*). Several are
+ *             taken until their places agree.
+ *   lock      LOCK TABLES … READ of the tables alone. It waits for transactions that have written to them, and lets
+ *             all others pass while it waits. MySQL before 5.7 does not wait for open transactions: not used there.
+ *   log       MySQL 5.7 and later with GTIDs: nothing. G1, the GTIDs that are executed before the first snapshot, and
+ *             G2, where the log ends after the last; the log in between is read (catch-up.ts). MySQL 5.6 adds a GTID to
+ *             gtid_executed before its engine commits.
+ *   ftwrl     FLUSH TABLES WITH READ LOCK. Last on MySQL: behind a long statement it keeps all who write waiting, and
+ *             when it gives up, the tables of that statement stay closed for everybody until the statement ends.
  */
 import { WatcherError } from '../../errors.ts';
 import type { RowChunk } from '../../replication/driver.ts';
@@ -30,9 +33,7 @@ export interface SnapshotRequest {
   readonly streamBinlog: StreamBinlog;
   readonly tables: readonly TableDefinition[];
   readonly connections: number;
-  /** A few tables beside the stream: nothing but them should be locked. */
-  readonly gentle: boolean;
-  /** Runs while nothing can be written, for what takes a snapshot of its own; then methods 1 and 4 are not used. */
+  /** Runs while nothing can be written, for what takes a snapshot of its own; it needs a method with a lock. */
   readonly whileLocked?: () => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -72,14 +73,15 @@ export async function openSnapshot(request: SnapshotRequest): Promise<Snapshot> 
   throw noWay(request, denied, reasons);
 }
 
-function methodsFor({ context, gentle, whileLocked }: SnapshotRequest): readonly Method[] {
-  const { flavour, gtids } = context.facts;
-  const locks: readonly Method[] = gentle
-    ? [withTableLocks, withGlobalLock]
-    : [withGlobalLock, withTableLocks];
-  if (whileLocked !== undefined) return locks;
-  if (flavour === 'mariadb') return [withoutLock, ...locks];
-  return gtids ? [...locks, withCatchUp] : locks;
+function methodsFor({ context, whileLocked }: SnapshotRequest): readonly Method[] {
+  const { flavour, version, gtids } = context.facts;
+  if (flavour === 'mariadb') {
+    // Its FTWRL (10.4 and later) does not wait for statements that only read.
+    return whileLocked === undefined ? [withoutLock] : [withGlobalLock, withTableLocks];
+  }
+  if (version < 50700) return [withGlobalLock];
+  if (gtids && whileLocked === undefined) return [withTableLocks, withCatchUp, withGlobalLock];
+  return [withTableLocks, withGlobalLock];
 }
 
 function noWay(
@@ -99,7 +101,7 @@ function noWay(
     whileLocked !== undefined
       ? ' Or set dump.method: native.'
       : context.facts.flavour === 'mysql'
-        ? ' With gtid_mode = ON no lock is needed.'
+        ? ' With gtid_mode = ON no lock is needed (MySQL 5.7 and later).'
         : '';
   return new WatcherError('privilege_missing', {
     message: `A dump needs a lock for the moment that it begins, and the account may take none: ${because}`,
@@ -202,7 +204,7 @@ function locked(
   });
 }
 
-/** Method 1. */
+/** Method `mariadb`. */
 function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
   const group = new Group(request);
   return group.or(async () => {
@@ -216,7 +218,7 @@ function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
   });
 }
 
-/** Method 4; why it is exact stands in catch-up.ts. */
+/** Method `log`; why it is exact stands in catch-up.ts. */
 function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
   const { context, streamBinlog, tables, signal } = request;
   const group = new Group(request);
