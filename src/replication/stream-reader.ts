@@ -42,6 +42,8 @@ interface OpenTransaction {
   readonly applier: ChangeApplier;
   /** Began before the last restart. */
   readonly resumed: boolean;
+  /** Changes of it wait for the dump of their table. */
+  held: boolean;
 }
 
 export class StreamReader {
@@ -89,7 +91,7 @@ export class StreamReader {
   async #part(part: TransactionPart): Promise<void> {
     const { writer } = this.#options;
     const open = this.#open ?? this.#begin(part);
-    const applied = this.#sort(part);
+    const applied = this.#sort(part, open);
     await open.applier.apply(applied);
     if (!part.last) {
       writer.grown(open.ops);
@@ -107,7 +109,7 @@ export class StreamReader {
     const ops = new TransactionOps({ commit, committedAt, messages, limits: sink.limits });
     const dumpAgain = (table: TableState): void => redumps.want(table.id, table.name);
     const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, signal });
-    this.#open = { ops, applier, resumed: messages > 0 };
+    this.#open = { ops, applier, resumed: messages > 0, held: false };
     redumps.transactionOpen = true;
     if (!part.last || messages > 0) writer.push(ops);
     return this.#open;
@@ -116,26 +118,28 @@ export class StreamReader {
   #seal(part: TransactionPart, open: OpenTransaction): void {
     const { writer, redumps } = this.#options;
     const single = part.first && !open.resumed;
+    // What is released after a dump goes behind the transactions that it comes from, so these must be there.
+    const mayWait = open.ops.isEmpty && !open.held && writer.streamIdle;
     open.ops.seal(part.position, part.messages);
     this.#open = null;
     redumps.transactionOpen = false;
     if (!single) writer.grown(open.ops);
     // Nothing in it is for etcd: the position alone may wait for its time.
-    else if (open.ops.isEmpty && writer.streamIdle) writer.heartbeat(part.position);
+    else if (mayWait) writer.heartbeat(part.position);
     else writer.push(open.ops);
   }
 
   /** Finds the changes that are applied now; puts the others where they wait. */
-  #sort(part: TransactionPart): TableChange[] {
+  #sort(part: TransactionPart, open: OpenTransaction): TableChange[] {
     const applied: TableChange[] = [];
     for (const change of part.changes) {
-      const placed = this.#route(part, change);
+      const placed = this.#route(part, change, open);
       if (placed !== null) applied.push(placed);
     }
     return applied;
   }
 
-  #route(part: TransactionPart, change: Change): TableChange | null {
+  #route(part: TransactionPart, change: Change, open: OpenTransaction): TableChange | null {
     const { tables, redumps, driver } = this.#options;
     const { relation } = change;
     const table = tables.get(relation.tableId);
@@ -150,6 +154,7 @@ export class StreamReader {
     }
     if (!table.held) return placed;
     redumps.hold(part, placed);
+    open.held = true;
     return null;
   }
 }

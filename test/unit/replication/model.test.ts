@@ -65,7 +65,10 @@ class Run {
   async step(): Promise<void> {
     const { random, source } = this;
     if (this.attempt === null || this.attempt.error !== undefined) {
-      this.attempt = new Attempt(source, this.store, { maxHeldBytes: this.maxHeldBytes });
+      // At once, or never while it runs: what a heartbeat leaves out must not be missing.
+      const heartbeatMs = random.pick([0, 60_000]);
+      const { maxHeldBytes } = this;
+      this.attempt = new Attempt(source, this.store, { maxHeldBytes, heartbeatMs });
     }
     const dice = random.next();
     if (dice < 0.6) this.workload.commit();
@@ -82,6 +85,8 @@ class Run {
 
   async finish(): Promise<void> {
     this.calm = true;
+    await this.attempt?.stop();
+    this.attempt = null;
     this.workload.reportAll();
     this.source.heartbeat();
     for (let left = 20; left > 0; left -= 1) {

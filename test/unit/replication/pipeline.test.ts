@@ -377,6 +377,27 @@ test('rule 7: a crash before the release dumps again, and no held change is lost
   expect(store.values('/s/a/')['/s/a/1']).toBe('{"id":1,"v":11}');
 });
 
+test('rule 7: when a table is done, the position covers the changes that followed its dump', async () => {
+  const source = shop();
+  const store = new MemoryStore();
+  // No heartbeat moves the position: a transaction of which every change waits must do so itself.
+  await using attempt = new Attempt(source, store, { heartbeatMs: 60_000 });
+  await streaming(attempt);
+  const chunk = gate();
+  source.beforeChunk = () => chunk.closed;
+  attempt.control?.redump(['public.a']);
+  await attempt.until('the snapshot is taken', () => source.calls.includes('redump'));
+  await turns();
+  source.commit({ op: 'update', table: 'a', row: ['1', '11'] });
+  source.commit({ op: 'update', table: 'a', row: ['1', '12'] });
+  const position = lsnText(source.lsn);
+  await turns();
+  chunk.open();
+  await attempt.until('the table is done', () => store.tables.a?.state === 'done');
+  expect(store.values('/s/a/')['/s/a/1']).toBe('{"id":1,"v":12}');
+  expect(store.checkpoint?.position).toEqual(position);
+});
+
 test('held changes beyond the memory for them: the stream waits, the table is dumped once more', async () => {
   const source = shop();
   const store = new MemoryStore();
