@@ -32,6 +32,8 @@ export class TransactionOps {
   readonly committedAt: Date;
   readonly onTake: (() => void) | null;
   sealed = false;
+  /** A position that nothing was written for, and behind which it begins. */
+  readBefore: Position | null = null;
   /** What the writer has counted of `bytes`. */
   accountedBytes = 0;
   readonly #limits: SinkLimits;

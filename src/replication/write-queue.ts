@@ -104,8 +104,11 @@ export class WriteQueue {
   }
 
   push(transaction: TransactionOps): void {
-    // The position of what is pushed lies behind it.
-    if (transaction.commit !== null) this.#heartbeat = null;
+    if (transaction.commit !== null) {
+      // The position of what is pushed lies behind it; should it be split, its own comes too late.
+      transaction.readBefore = this.#heartbeat;
+      this.#heartbeat = null;
+    }
     this.#transactions.push(transaction);
     this.account(transaction);
   }
@@ -184,13 +187,16 @@ export class WriteQueue {
   #takePartial(head: TransactionOps): Taken {
     const { section, messages } = head.sections.shift() as TransactionOps['sections'][number];
     this.account(head);
+    // What was read before it must not come again on a restart: that would end `partial` too early.
+    const position = this.#checkpoint.partial === null ? head.readBefore : null;
     const partial =
       head.commit === null
         ? this.#checkpoint.partial
         : { commit: positionToJson(head.commit), changes: messages };
     return {
       ...nothing,
-      batch: this.#batch(section, [], { ...this.#checkpoint, partial }),
+      batch: this.#batch(section, [], { ...this.#moved(position), partial }),
+      position,
       sections: [section],
       oldest: head.commit === null ? null : head.committedAt,
       tally: section.tally,
