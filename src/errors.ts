@@ -32,8 +32,14 @@ const codes = {
     remedy: 'Compare the request with /openapi.json.',
     status: 400,
   },
+  unauthorized: {
+    text: 'The request needs a token',
+    recovery: 'operator',
+    remedy: 'Send Authorization: Bearer TOKEN, with a token of api.tokens.',
+    status: 401,
+  },
   forbidden: {
-    text: 'The request is not allowed from here',
+    text: 'The request is not allowed with this token, or from here',
     recovery: 'operator',
     remedy: 'Call the API by a loopback address, from the same origin or from a program.',
     status: 403,
@@ -80,6 +86,18 @@ const codes = {
     remedy: 'Send Content-Type: application/json.',
     status: 415,
   },
+  too_many_failures: {
+    text: 'Too many wrong tokens came from this address',
+    recovery: 'operator',
+    remedy: 'Wait as long as Retry-After says, then send a right token.',
+    status: 429,
+  },
+  too_many_streams: {
+    text: 'As many event streams are open as one instance serves',
+    recovery: 'operator',
+    remedy: 'Close a stream, ask another instance, or poll GET /v1/syncs.',
+    status: 429,
+  },
   unknown_table: {
     text: 'The sync has no such table',
     recovery: 'operator',
@@ -99,6 +117,12 @@ const codes = {
     recovery: 'retry',
     remedy: 'Check etcd.endpoints, the network and the members: etcdctl endpoint health.',
     status: 503,
+  },
+  etcd_tls_failed: {
+    text: 'The TLS connection to etcd could not be made',
+    recovery: 'retry',
+    remedy:
+      'Check etcd.tls: that ca signed the certificates of the members, that these name the hosts of etcd.endpoints, and that cert and key are given if etcd asks for them.',
   },
   etcd_auth_failed: {
     text: 'etcd refused the user or its password',

@@ -13,6 +13,7 @@ import { swaggerOptions } from './openapi.ts';
 import { sendProblem, toProblem } from './problems.ts';
 import { createRouteTable, type RouteTable } from './route-table.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { orderRoutes } from './routes/orders.ts';
@@ -45,6 +46,7 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, { control, versio
   }
   await app.register(swagger, swaggerOptions(version, app.prefix));
   await app.register(syncRoutes, { control });
+  await app.register(eventRoutes, { control });
   await app.register(orderRoutes, { control });
   await app.register(healthRoutes, { control });
   await app.register(probeRoutes, { control });

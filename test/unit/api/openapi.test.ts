@@ -36,6 +36,7 @@ test('the calls of SPEC §8', () => {
     'get /metrics',
     'get /openapi.json',
     'get /readyz',
+    'get /v1/events',
     'get /v1/syncs',
     'get /v1/syncs/{name}',
     'get /v1/syncs/{name}/health',
