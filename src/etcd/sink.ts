@@ -73,6 +73,7 @@ class EtcdSink implements Sink {
   readonly #settings: Settings;
   readonly #keys: StateKeys;
   readonly limits: Sink['limits'];
+  readonly stagedPrefix: string;
   /** Of the checkpoint that the next write follows; null: not loaded. */
   #revision: bigint | null = null;
   #mark: WriterMark = { id: '', batch: 0 };
@@ -87,6 +88,7 @@ class EtcdSink implements Sink {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#keys = stateKeys(settings.statePrefix, settings.sync);
+    this.stagedPrefix = this.#keys.staged;
     const stateBytes = () => this.#checkpointBytes + this.#tablesBytes + requestSpareBytes;
     this.limits = {
       get maxOps() {

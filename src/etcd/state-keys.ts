@@ -10,6 +10,8 @@ export interface StateKeys {
   readonly status: string;
   /** Under which the candidates' keys are; ends with `/`. */
   readonly leader: string;
+  /** Under which content of prepared transactions is kept; ends with `/`. */
+  readonly staged: string;
 }
 
 /** @param statePrefix `etcd.state_prefix`, with or without a slash at its end. */
@@ -23,6 +25,7 @@ export function stateKeys(statePrefix: string, sync: string): StateKeys {
     request: `${prefix}request`,
     status: `${prefix}status`,
     leader: `${prefix}leader/`,
+    staged: `${prefix}staged/`,
   };
 }
 

@@ -86,6 +86,25 @@ export interface TransactionPart {
    * `checkpoint.partial.changes` counts.
    */
   readonly messages: number;
+  readonly staging?: StagingStep;
+}
+
+/**
+ * Log content of a transaction that is prepared and not yet committed (XA): it is kept with the position that passes
+ * it, as the driver wrote it, until the log says what became of the transaction.
+ */
+export type StagingStep =
+  | { readonly op: 'put'; readonly id: string; readonly pieces: readonly StagedPiece[] }
+  /** In the last part of a transaction: what was staged is forgotten with it. */
+  | { readonly op: 'release'; readonly id: string };
+
+export interface StagedPiece {
+  /** Counts up from 0 within an id; the same piece again replaces it. */
+  readonly index: number;
+  /** Well below what one request of the store may hold: 256 KB. */
+  readonly data: string;
+  /** As in `Change`. */
+  readonly messagesBefore: number;
 }
 
 /** Everything up to `position` was handed out, and nothing of a transaction is open. */

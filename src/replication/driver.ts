@@ -109,6 +109,12 @@ export interface SourceStatus {
   readonly safeLogBytes: number | null;
 }
 
+/** What was staged (`StagingStep`) and not released. */
+export interface StagedLog {
+  /** The pieces in order; none when nothing is staged under the id. Call it between transactions only. */
+  read(id: string): AsyncIterable<string>;
+}
+
 export interface Driver {
   /** Looks, changes nothing. Connection errors are findings too. */
   check(signal: AbortSignal): Promise<readonly Finding[]>;
@@ -124,7 +130,7 @@ export interface Driver {
   /** While `stream` runs. Independent of it: works on its own connection. */
   redump(tableIds: readonly string[], signal: AbortSignal): Promise<Redump>;
   /** Reading slowly slows the source down. Ends only by throwing; an aborted signal is thrown as its reason. */
-  stream(from: ResumePoint, signal: AbortSignal): AsyncIterable<StreamMessage>;
+  stream(from: ResumePoint, signal: AbortSignal, staged: StagedLog): AsyncIterable<StreamMessage>;
   /** Everything up to `position` is durable: the source may forget it. Cheap, and never blocks. */
   acknowledge(position: Position): void;
   /** Whether the marked snapshot contains the transaction. */

@@ -41,7 +41,7 @@ export async function firstDump(options: FirstDumpOptions): Promise<ResumePoint>
     })),
   );
   for (const table of tables.all()) tables.hold(table);
-  await writer.upkeep({ section: new Section(), sweeps: [] });
+  await writer.upkeep({ section: await withoutStaged(options), sweeps: [] });
 
   const dump = await driver.dump(signal);
   const states = dump.tables.map((source) => adopt(tables, source));
@@ -66,6 +66,13 @@ export async function firstDump(options: FirstDumpOptions): Promise<ResumePoint>
   });
   await writer.upkeep({ section: new Section(), sweeps: [] });
   return { position: dump.position, identity: dump.identity, partial: null };
+}
+
+/** What an earlier stream had staged belongs to a place in the log that is given up. */
+async function withoutStaged({ sink, signal }: FirstDumpOptions): Promise<Section> {
+  const section = new Section();
+  if ((await sink.count(sink.stagedPrefix, signal)) > 0) section.clear(sink.stagedPrefix);
+  return section;
 }
 
 async function copyAll(

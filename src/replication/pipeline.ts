@@ -11,6 +11,7 @@ import { Overlay } from './overlay.ts';
 import { positionFromJson } from './position.ts';
 import { Redumps } from './redumps.ts';
 import type { Checkpoint } from './sink.ts';
+import { stagedLog } from './staging.ts';
 import { StreamReader } from './stream-reader.ts';
 import { Tables } from './tables.ts';
 import { Writer } from './writer.ts';
@@ -125,6 +126,7 @@ async function stream(options: StreamOptions): Promise<never> {
     onReceived: (message) => events.received(message),
     signal,
   });
+  const staged = stagedLog(sink, writer, signal);
   events.streaming({
     oldestPending: () => writer.oldestPending,
     redump(names) {
@@ -133,7 +135,7 @@ async function stream(options: StreamOptions): Promise<never> {
       if (redumps.idle) events.dumped();
     },
   });
-  await options.parts.first([reader.run(driver.stream(from, signal)), redumps.run()]);
+  await options.parts.first([reader.run(driver.stream(from, signal, staged)), redumps.run()]);
   throw new WatcherError('internal', { message: 'the stream ended without an error' });
 }
 

@@ -123,4 +123,6 @@ export interface Sink {
   /** The number of keys under a prefix. */
   count(prefix: string, signal: AbortSignal): Promise<number>;
   readonly limits: SinkLimits;
+  /** Under which the stream may stage what it will need again (`StagingStep`); ends with `/`. */
+  readonly stagedPrefix: string;
 }

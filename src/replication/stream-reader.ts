@@ -17,6 +17,7 @@ import type { Mutex } from './mutex.ts';
 import type { Overlay } from './overlay.ts';
 import type { Redumps } from './redumps.ts';
 import type { Sink } from './sink.ts';
+import { stage } from './staging.ts';
 import type { TableState, Tables } from './tables.ts';
 import { TransactionOps } from './transaction-ops.ts';
 import type { Writer } from './writer.ts';
@@ -89,15 +90,18 @@ export class StreamReader {
   }
 
   async #part(part: TransactionPart): Promise<void> {
-    const { writer } = this.#options;
+    const { writer, sink } = this.#options;
     const open = this.#open ?? this.#begin(part);
     const applied = this.#sort(part, open);
     await open.applier.apply(applied);
+    if (part.last) open.applier.settle();
+    if (part.staging !== undefined) {
+      stage(open.ops, part.staging, part.messages, sink.stagedPrefix);
+    }
     if (!part.last) {
       writer.grown(open.ops);
       return;
     }
-    open.applier.settle();
     this.#seal(part, open);
   }
 

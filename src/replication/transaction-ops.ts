@@ -79,6 +79,12 @@ export class TransactionOps {
     this.#last().section.tally.truncates += 1;
   }
 
+  /** Deletes what was staged under the prefix, with the end of the transaction: it is no TRUNCATE of a table. */
+  release(prefix: string, messages: number): void {
+    if (!this.section.canClear(this.#limits)) this.cut(messages);
+    this.#last().section.clear(prefix);
+  }
+
   /** A section of its own for each range: a large TRUNCATE is split like a large transaction (rule 6). */
   clearInPieces(
     ranges: readonly { from: string; to: string }[],

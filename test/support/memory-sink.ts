@@ -123,7 +123,10 @@ export class MemoryStore {
   }
 }
 
+export const memoryStagedPrefix = '/state/staged/';
+
 class MemorySink implements Sink {
+  readonly stagedPrefix = memoryStagedPrefix;
   readonly #store: MemoryStore;
   #follows: bigint | null = null;
   #writing = false;

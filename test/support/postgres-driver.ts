@@ -137,7 +137,7 @@ export class Replica implements AsyncDisposable {
   }
 
   async #run(from: ResumePoint): Promise<never> {
-    for await (const message of this.driver.stream(from, this.signal)) {
+    for await (const message of this.driver.stream(from, this.signal, nothingStaged)) {
       await this.gate();
       this.messages.push(message);
       await this.#handle(message);
@@ -296,3 +296,5 @@ export async function sourceRows(
 export function parsed(rows: ReadonlyMap<string, string>): Map<string, unknown> {
   return new Map([...rows].map(([key, json]) => [key, JSON.parse(json)]));
 }
+
+const nothingStaged = { async *read() {} };

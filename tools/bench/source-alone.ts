@@ -84,7 +84,11 @@ export async function drainByDriver(
     const start = { position: { kind: 'postgres', lsn: parseLsn(from) }, identity } as const;
     return await measure(rows, { postgres: database.server.pid }, async () => {
       let seen = 0;
-      for await (const message of driver.stream({ ...start, partial: null }, never)) {
+      for await (const message of driver.stream(
+        { ...start, partial: null },
+        never,
+        nothingStaged,
+      )) {
         if (message.type === 'transaction') seen += message.changes.length;
         if (seen > rows) break;
       }
@@ -136,3 +140,5 @@ export async function copyToNothing(database: Database, rows: number): Promise<F
     });
   });
 }
+
+const nothingStaged = { async *read() {} };
