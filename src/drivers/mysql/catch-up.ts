@@ -21,11 +21,14 @@ import type { RowChunk } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { LogPlace } from './log-place.ts';
 import { comparePlaces } from './log-place.ts';
+import type { MemoryStaging } from './memory-staging.ts';
 import { mysqlPosition } from './snapshot-mark.ts';
 
 export interface CatchUpOptions {
   /** The log from G1 on. */
   readonly messages: AsyncGenerator<StreamMessage>;
+  /** What `messages` reads back. */
+  readonly staging: MemoryStaging;
   readonly from: MysqlPosition;
   /** G2 */
   readonly until: LogPlace;
@@ -35,9 +38,12 @@ export interface CatchUpOptions {
 
 /** Reads the log up to G2, and leaves it. */
 export async function catchUp(options: CatchUpOptions): Promise<CatchUp> {
-  const { messages, until, ids } = options;
+  const { messages, until, ids, staging } = options;
   const result = new CatchUp(options.from, ids);
   for await (const message of messages) {
+    if (message.type === 'transaction' && message.staging !== undefined) {
+      staging.take(message.staging);
+    }
     result.take(message);
     if (comparePlaces(result.position, until) >= 0) return result;
   }

@@ -17,7 +17,7 @@ export function createMysqlDriver(options: MysqlDriverOptions, streamBinlog: Str
     prepare: (resume, signal) => session.prepare(resume, signal),
     dump: (signal) => session.dump(signal),
     redump: (tableIds, signal) => session.redump(tableIds, signal),
-    stream: (from, signal) => session.stream(from, signal),
+    stream: (from, signal, staged) => session.stream(from, signal, staged),
     acknowledge: (position) => session.acknowledge(position),
     contains: (mark, transaction) => snapshotContains(mark.snapshot, transaction),
     compare: comparePositions,

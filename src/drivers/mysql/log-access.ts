@@ -1,6 +1,6 @@
 /** What the rest of the driver asks of the part that reads the log (`stream.ts`). */
 import type { StreamMessage } from '../../replication/change.ts';
-import type { ResumePoint } from '../../replication/driver.ts';
+import type { ResumePoint, StagedLog } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { ConnectTarget } from './connection.ts';
 import type { Control } from './control.ts';
@@ -30,10 +30,12 @@ export interface LogContext {
  * - A part's `xid` is the transaction's GTID (`uuid:5`, `uuid:tag:5`, `0-1-5`); without GTIDs it is the place where
  *   the transaction begins, `binlog.000002:1234`.
  * - `commit` is the same in each part: the GTIDs with the transaction, and the file and offset where it *begins*.
+ * - Rows of a prepared XA transaction are staged (`StagingStep`), and read back from `staged` at its XA COMMIT.
  * - At the end of the log a heartbeat comes within a second or two, with the position of the end.
  */
 export type StreamBinlog = (
   context: LogContext,
   from: ResumePoint,
   signal: AbortSignal,
+  staged: StagedLog,
 ) => AsyncGenerator<StreamMessage>;

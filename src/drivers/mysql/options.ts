@@ -58,3 +58,8 @@ export function autoServerId(seed: string): number {
   const hash = createHash('sha256').update(seed).digest().readUInt32BE(0);
   return (lowestAutoId | (hash >>> 1)) >>> 0;
 }
+
+/** For a second reader of the log beside the stream of the same sync. */
+export function secondServerId(serverId: number): number {
+  return autoServerId(`${serverId}, beside the stream`);
+}

@@ -8,6 +8,7 @@ import type {
   Redump,
   ResumePoint,
   SourceStatus,
+  StagedLog,
 } from '../../replication/driver.ts';
 import type { MysqlPosition, Position } from '../../replication/position.ts';
 import type { ConnectTarget } from './connection.ts';
@@ -160,11 +161,16 @@ export class MysqlSession {
   }
 
   /** The retention of the log is looked at between messages. */
-  async *stream(from: ResumePoint, caller: AbortSignal): AsyncGenerator<StreamMessage> {
+  async *stream(
+    from: ResumePoint,
+    caller: AbortSignal,
+    staged: StagedLog,
+  ): AsyncGenerator<StreamMessage> {
     const attempt = this.#require();
     const signal = this.#signal(caller);
     let said: string | null = null;
-    for await (const message of this.#streamBinlog(this.#context(attempt), from, signal)) {
+    const context = this.#context(attempt);
+    for await (const message of this.#streamBinlog(context, from, signal, staged)) {
       yield message;
       const { warning } = attempt.sampler;
       if ((warning?.code ?? null) === said) continue;

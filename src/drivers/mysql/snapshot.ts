@@ -24,9 +24,11 @@ import { isDenied, isLockTimeout } from './errors.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
 import { comparePlaces, positionOf, readExecutedGtids, readLogEnd } from './log-place.ts';
 import { openAgreeing } from './mariadb-snapshot.ts';
+import { MemoryStaging } from './memory-staging.ts';
+import { secondServerId } from './options.ts';
 import { quoteAccount, quoteTable } from './sql-text.ts';
 import type { TableDefinition } from './tables.ts';
-import { refusePrepared } from './xa.ts';
+import { prepared, refusePrepared } from './xa.ts';
 
 export interface SnapshotRequest {
   readonly context: LogContext;
@@ -233,9 +235,12 @@ function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
     const after = required(await readLogEnd(first, context.facts));
     if (comparePlaces(after, before) < 0) throw new WatcherError('source_replaced');
     const from: MysqlPosition = { kind: 'mysql', gtid, file: before.file, offset: before.offset };
-    const messages = streamBinlog(context, { position: from, identity: {}, partial: null }, signal);
+    const staging = new MemoryStaging();
+    const resume = { position: from, identity: {}, partial: null };
+    const messages = streamBinlog(besideStream(context), resume, signal, staging);
     const ids = new Set(tables.map(({ id }) => id));
-    const overlay = await catchUp({ messages, from, until: after, ids });
+    const overlay = await catchUp({ messages, from, until: after, ids, staging });
+    if (staging.undecided.length > 0) throw prepared(staging.undecided);
     return {
       method: 'log',
       connections: readers,
@@ -244,6 +249,12 @@ function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
       settle: (chunks) => overlay.apply(chunks),
     };
   });
+}
+
+/** The server ends the older of two readers with one id, and the stream may be running. */
+function besideStream(context: LogContext): LogContext {
+  const { options } = context;
+  return { ...context, options: { ...options, serverId: secondServerId(options.serverId) } };
 }
 
 function required<T>(end: T | null): T {

@@ -42,7 +42,7 @@ export async function refusePrepared(
   if (xids.length > 0) throw prepared(xids);
 }
 
-function prepared(xids: readonly string[]): WatcherError {
+export function prepared(xids: readonly string[]): WatcherError {
   const [first = ''] = xids;
   return new WatcherError('source_busy', {
     message: `A dump cannot begin while XA transactions are prepared: ${xids.join('; ')}`,

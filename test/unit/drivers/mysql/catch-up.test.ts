@@ -1,6 +1,7 @@
 /** Rule 7: what was read without a lock, and the log of the moment, make the state at G2. */
 import { expect, test } from 'vitest';
 import { catchUp } from '../../../../src/drivers/mysql/catch-up.ts';
+import { MemoryStaging } from '../../../../src/drivers/mysql/memory-staging.ts';
 import { makeRelation } from '../../../../src/drivers/mysql/relation.ts';
 import type { Change, StreamMessage } from '../../../../src/replication/change.ts';
 import type { RowChunk } from '../../../../src/replication/driver.ts';
@@ -55,6 +56,7 @@ async function settled(messages: readonly StreamMessage[], ...rows: (readonly st
     from: at(1),
     until: { file: 'b.000001', offset: 100 },
     ids: new Set([relation.tableId]),
+    staging: new MemoryStaging(),
   };
   const overlay = await catchUp({ messages: log(messages), ...options });
   const found: string[] = [];
@@ -113,4 +115,25 @@ test('a table that is altered in between lets the dump begin again', async () =>
   await expect(settled([{ type: 'catalog', events }])).rejects.toMatchObject({
     code: 'source_busy',
   });
+});
+
+test('what is staged in the stretch is read back in it, and what is undecided at its end is told', async () => {
+  const staging = new MemoryStaging();
+  const put = (id: string) => {
+    const pieces = ['one', 'two'].map((data, index) => ({ index, data, messagesBefore: index }));
+    return { ...transaction(50, []), staging: { op: 'put', id, pieces } } as const;
+  };
+  const release = { ...transaction(70, []), staging: { op: 'release', id: 'a' } } as const;
+  let found: string[] = [];
+  async function* messages(): AsyncGenerator<StreamMessage> {
+    yield put('a');
+    for await (const piece of staging.read('a')) found = [...found, piece];
+    yield release;
+    yield put('b');
+    yield transaction(100, []);
+  }
+  const until = { file: 'b.000001', offset: 100 };
+  await catchUp({ messages: messages(), from: at(1), until, ids: new Set(), staging });
+  expect(found).toEqual(['one', 'two']);
+  expect(staging.undecided).toEqual(['b']);
 });
