@@ -68,6 +68,18 @@ const codes = {
     remedy: 'Start it first: POST /v1/syncs/{name}/start.',
     status: 409,
   },
+  sync_not_stopped: {
+    text: 'The sync is not stopped',
+    recovery: 'operator',
+    remedy: 'Stop it, and wait for state: stopped: POST /v1/syncs/{name}/stop.',
+    status: 409,
+  },
+  drop_failed: {
+    text: 'What the sync left could not be dropped, or not all of it',
+    recovery: 'operator',
+    remedy: 'Mend what the message says, then send the same request again: it goes on.',
+    status: 409,
+  },
   dump_running: {
     text: 'A dump of this sync is running',
     recovery: 'operator',
@@ -364,6 +376,12 @@ const codes = {
     text: 'The server lacks a feature',
     recovery: 'operator',
     remedy: 'See the message.',
+  },
+  config_differs: {
+    text: 'Another instance has another configuration of this sync',
+    recovery: 'operator',
+    remedy:
+      'Give all instances the same file, then POST /v1/config/reload on each of them: the one that leads decides what is in etcd.',
   },
   log_retained: {
     text: 'The source keeps much log for this sync',

@@ -15,7 +15,9 @@ export function answerClientError(
 ): void {
   // Half an answer is on its way already: another one would be read as a part of it.
   const begun = socket._httpMessage?.headersSent === true;
-  if (error.code === 'ECONNRESET' || !socket.writable || begun) {
+  // Of a handshake that failed nothing can be said: there is no connection to say it on.
+  const noTls = error.code?.startsWith('ERR_SSL_') === true;
+  if (error.code === 'ECONNRESET' || noTls || !socket.writable || begun) {
     socket.destroy();
     return;
   }

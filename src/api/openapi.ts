@@ -1,5 +1,8 @@
 /** How the OpenAPI document is made from the routes: the same under every prefix, without host names. */
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import type { FastifySchema, RouteOptions } from 'fastify';
+import { defaultNeed } from './auth.ts';
+import { withProblems } from './responses.ts';
 import { componentName } from './schemas/atoms.ts';
 
 const description = `Watcher copies the tables of a database into etcd, a key per row, and follows the database's log.
@@ -10,13 +13,21 @@ const description = `Watcher copies the tables of a database into etcd, a key pe
 - Every error is a problem document (RFC 9457, \`application/problem+json\`). Its \`type\` is \`urn:watcher:problem:\` and its \`code\`.
 - An unknown path is \`404 not_found\` (a path with a trailing slash is another path). A method that a path does not take is \`405 method_not_allowed\`
   with \`Allow\`; \`HEAD\` works wherever \`GET\` does, and \`OPTIONS\` answers 204 with \`Allow\`.
-- There is no authentication: only this machine is served. A \`Host\` that is not loopback, and a change that a page of another origin sends, are \`403 forbidden\`.`;
+- With tokens configured, a call needs \`Authorization: Bearer TOKEN\`, and nothing else is looked at: no cookie, no query. The role \`read\` is for what only looks, \`admin\` is for the rest;
+  the probes (without detail), the pages and this document are open. Without tokens only this machine is served: a \`Host\` that is not loopback is \`403 forbidden\`.
+- A change that a page of another origin sends is \`403 forbidden\` always.`;
 
 const tags = [
   { name: 'syncs', description: 'What is replicated, and how it goes.' },
   { name: 'orders', description: 'What a sync shall do. Orders are kept in etcd.' },
   { name: 'process', description: 'This instance.' },
 ];
+
+const bearer = {
+  type: 'http',
+  scheme: 'bearer',
+  description: 'One of `api.tokens`. Where none is configured, none is needed.',
+} as const;
 
 const foreignName = 'foreign-';
 
@@ -29,6 +40,7 @@ export function swaggerOptions(version: string, prefix: string): FastifyDynamicS
       // Relative to the document, so that it is right behind any prefix and any proxy.
       servers: [{ url: '.' }],
       tags,
+      components: { securitySchemes: { bearer } },
     },
     convertConstToEnum: false,
     refResolver: {
@@ -36,7 +48,10 @@ export function swaggerOptions(version: string, prefix: string): FastifyDynamicS
         componentName(schema) ?? `${foreignName}${index}`,
     },
     stripBasePath: false,
-    transform: ({ schema, url }) => ({ schema, url: url.slice(prefix.length) || '/' }),
+    transform: ({ schema, url, route }) => ({
+      schema: schema?.hide === true ? schema : withSecurity(schema, route),
+      url: url.slice(prefix.length) || '/',
+    }),
     transformObject: (built) => {
       const document = 'openapiObject' in built ? built.openapiObject : {};
       for (const path of Object.values(document.paths ?? {})) optionalBody(path?.post?.requestBody);
@@ -45,6 +60,21 @@ export function swaggerOptions(version: string, prefix: string): FastifyDynamicS
       }
       return document;
     },
+  };
+}
+
+/** What a route needs is said once, where the route is; here it becomes the document's. */
+function withSecurity(schema: FastifySchema = {}, { config, method }: RouteOptions): FastifySchema {
+  const needs = config?.needs ?? defaultNeed([method].flat()[0] ?? '');
+  if (needs === 'nothing') return { ...schema, security: [] };
+  // A need that depends on the request: without a token there is an answer too.
+  const depends = typeof needs === 'function';
+  const { description = '' } = schema;
+  return {
+    ...schema,
+    description: depends ? description : `${description} Role: \`${needs}\`.`,
+    security: [{ bearer: [] }, ...(depends ? [{}] : [])],
+    response: withProblems(Object(schema.response), 'unauthorized', 'too_many_failures'),
   };
 }
 

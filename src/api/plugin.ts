@@ -6,7 +6,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { WatcherError } from '../errors.ts';
 import type { SyncControl } from '../replication/status.ts';
-import { checkAccess, setSecurityHeaders } from './access.ts';
+import { createGuard, type Guard, type GuardOptions, needOf } from './auth.ts';
 import { registerBodyParsers } from './body.ts';
 import { createMetrics } from './metrics.ts';
 import { swaggerOptions } from './openapi.ts';
@@ -22,9 +22,11 @@ import { syncRoutes } from './routes/syncs.ts';
 import { Liveness, Readiness, SyncHealth } from './schemas/health.ts';
 import { Problem } from './schemas/problem.ts';
 import { Sync, SyncList } from './schemas/sync.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 import { validatorCompiler } from './validation.ts';
 
-export interface ApiOptions {
+/** Who may call; a server that embeds the API must give `tokens`, not empty, or `authenticate`. */
+export interface ApiOptions extends GuardOptions {
   readonly control: SyncControl;
   /** The version of Watcher, for the document and the metrics. */
   readonly version: string;
@@ -32,14 +34,15 @@ export interface ApiOptions {
   readonly node: string;
 }
 
-export const api: FastifyPluginAsync<ApiOptions> = async (app, { control, version, node }) => {
+export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
+  const { control, version, node } = options;
   const table = createRouteTable();
   app.addHook('onRoute', (route) => table.add(route));
   app.setValidatorCompiler(validatorCompiler);
   // fast-json-stringify drops members and rounds numbers in silence.
   app.setSerializerCompiler(() => JSON.stringify);
   registerBodyParsers(app);
-  registerEdges(app, table);
+  registerEdges(app, table, createGuard(options));
 
   for (const component of [Sync, SyncList, SyncHealth, Liveness, Readiness, Problem]) {
     app.addSchema(component);
@@ -55,12 +58,14 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, { control, versio
 };
 
 /** What happens before a route is looked at, and after one has failed. */
-function registerEdges(app: FastifyInstance, table: RouteTable): void {
+function registerEdges(app: FastifyInstance, table: RouteTable, guard: Guard): void {
   app.addHook('onRequest', async (request, reply) => {
     setSecurityHeaders(reply);
-    checkAccess(request);
+    if (!request.is404) return guard(request, reply, needOf(request));
+    const match = table.match(request.url);
+    await guard(request, reply, match?.open === true ? 'nothing' : 'read');
     // Here, and not in the not-found handler: before the body of a request that goes nowhere is read.
-    if (request.is404) return answerUnrouted(table, request, reply);
+    return answerUnrouted(table, request, reply);
   });
   app.setNotFoundHandler((request, reply) => answerUnrouted(table, request, reply));
   app.setErrorHandler((error, request, reply) => {

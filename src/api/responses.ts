@@ -41,6 +41,32 @@ export function problems(...codes: readonly ErrorCode[]): Record<number, Respons
   return Object.fromEntries(entries) as Record<number, ResponseSchema>;
 }
 
+/** Responses with more problems; those that share a status with one that is there stand beside it. */
+export function withProblems(
+  responses: Readonly<Record<string, ResponseSchema>>,
+  ...codes: readonly ErrorCode[]
+): Record<string, ResponseSchema> {
+  const all: Record<string, ResponseSchema> = { ...responses };
+  for (const [status, added] of Object.entries(problems(...codes))) {
+    const there = all[status];
+    all[status] = there === undefined ? added : beside(there, added);
+  }
+  return all;
+}
+
+function beside(there: ResponseSchema, added: ResponseSchema): ResponseSchema {
+  const media = { ...there.content[problemMediaType], ...added.content[problemMediaType] };
+  const examples = {
+    ...there.content[problemMediaType]?.examples,
+    ...added.content[problemMediaType]?.examples,
+  };
+  const schema = media.schema ?? reference(Problem);
+  return {
+    description: `${there.description} ${added.description}`,
+    content: { ...there.content, [problemMediaType]: { schema, examples } },
+  };
+}
+
 function problemResponse(codes: readonly ErrorCode[]): ResponseSchema {
   const description = codes.map((code) => `\`${code}\`: ${errorCodes[code].text}.`).join(' ');
   const examples = Object.fromEntries(codes.map((code) => [code, exampleOf(code)]));

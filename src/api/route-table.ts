@@ -9,12 +9,16 @@ export interface PathMatch {
   readonly methods: readonly string[];
   /** The path has the name of a sync in it. */
   readonly named: boolean;
+  /** Every method that it takes is open to everybody. */
+  readonly open: boolean;
 }
 
 interface Entry {
   readonly pattern: RegExp;
   readonly methods: readonly string[];
   readonly named: boolean;
+  /** Hooks that come later may still change it. */
+  readonly route: RouteOptions;
 }
 
 export interface RouteTable {
@@ -27,12 +31,14 @@ export interface RouteTable {
 export function createRouteTable(): RouteTable {
   const entries: Entry[] = [];
   return {
-    add: ({ url, method, routePath }) => {
+    add: (route) => {
+      const { url, method, routePath } = route;
       entries.push({
         // Fastify serves the root of a plugin with and without the slash, and tells of it once.
         pattern: patternOf(url, routePath === '' || routePath === '/'),
         methods: [method].flat(),
         named: url.includes('/:name'),
+        route,
       });
     },
     match: (url) => {
@@ -40,7 +46,11 @@ export function createRouteTable(): RouteTable {
       const found = entries.filter(({ pattern }) => pattern.test(path));
       if (found.length === 0) return null;
       const methods = new Set([...found.flatMap((entry) => entry.methods), 'OPTIONS']);
-      return { methods: [...methods].sort(), named: found.some(({ named }) => named) };
+      return {
+        methods: [...methods].sort(),
+        named: found.some(({ named }) => named),
+        open: found.every(({ route }) => route.config?.needs === 'nothing'),
+      };
     },
   };
 }

@@ -2,24 +2,10 @@
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
+import { openRoutes } from '../auth.ts';
 import { problems } from '../responses.ts';
 import { NoQuery } from '../schemas/atoms.ts';
-
-/**
- * Only what this server sends. Swagger UI sets styles in the page, and has images as `data:` in its style sheet.
- * No `upgrade-insecure-requests`: the API is served by plain HTTP on loopback.
- */
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+import { swaggerPolicy } from '../security-headers.ts';
 
 const documentSchema = {
   operationId: 'getOpenapi',
@@ -39,6 +25,8 @@ const documentSchema = {
 };
 
 export const docsRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  openRoutes(app);
+
   app.get('/openapi.json', { schema: documentSchema }, async () => app.swagger());
 
   app.get('/', { schema: { hide: true } }, async (_request, reply) =>
@@ -49,7 +37,7 @@ export const docsRoutes: FastifyPluginAsyncTypebox = async (app) => {
     routePrefix: '/docs',
     // Without a trailing slash the page names its assets by absolute paths.
     indexPrefix: app.prefix,
-    staticCSP: pagePolicy,
+    staticCSP: swaggerPolicy,
     theme: { title: 'Watcher API' },
     uiConfig: { deepLinking: true, docExpansion: 'list', displayRequestDuration: true },
     // The page reads the document from /docs/json: one step below /openapi.json.

@@ -1,7 +1,9 @@
 /** `GET /healthz` and `GET /readyz`: the process, for the supervisor that started it. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { syncStates } from '../../replication/lifecycle.ts';
 import type { SyncControl } from '../../replication/status.ts';
+import type { Need } from '../auth.ts';
 import { answer, answers, problems } from '../responses.ts';
 import { NoQuery, reference } from '../schemas/atoms.ts';
 import { Liveness, Readiness, type ReadinessJson, ReadinessQuery } from '../schemas/health.ts';
@@ -31,7 +33,7 @@ const readinessSchema = {
   tags: ['process'],
   summary: 'Whether the process has reached etcd',
   description:
-    '200 from the first contact with etcd on; a later outage does not change that, and shows under `?verbose`. ' +
+    '200 from the first contact with etcd on; a later outage does not change that, and shows under `?verbose`, which needs the role `read`. ' +
     'Both answers have the same body; 503 is an answer here, not a problem document.',
   querystring: ReadinessQuery,
   response: {
@@ -45,16 +47,23 @@ export const probeRoutes: FastifyPluginAsyncTypebox<{ control: SyncControl }> = 
   app,
   { control },
 ) => {
-  const config = { probe: true };
+  const live = { probe: true, needs: 'nothing' } as const;
+  const ready = { probe: true, needs: (request: FastifyRequest) => needOfDetail(request.query) };
 
-  app.get('/healthz', { config, schema: livenessSchema }, async () => ({ status: 'ok' }));
+  app.get('/healthz', { config: live, schema: livenessSchema }, async () => ({ status: 'ok' }));
 
-  app.get('/readyz', { config, schema: readinessSchema }, async (request, reply) => {
+  app.get('/readyz', { config: ready, schema: readinessSchema }, async (request, reply) => {
     const readiness = readinessOf(control, request.query.verbose);
     reply.code(readiness.status === 'ready' ? 200 : 503);
     return readiness;
   });
 };
+
+/** What it says without detail is open. The query is not validated yet. */
+function needOfDetail(query: unknown): Need {
+  const { verbose = 'false' } = Object(query) as { readonly verbose?: unknown };
+  return verbose === 'false' ? 'nothing' : 'read';
+}
 
 function readinessOf(control: SyncControl, detail: string | undefined): ReadinessJson {
   const { everReached, reachable, message } = control.etcdContact();
