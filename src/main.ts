@@ -3,12 +3,15 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './api/app.ts';
+import { replaceCertificate } from './api/tls.ts';
 import type { CommandOptions } from './commands.ts';
 import type { Config } from './config/config.ts';
-import { readConfigFile } from './config/load.ts';
+import type { ConfigControl } from './config/control.ts';
+import { type LoadResult, readConfigFile } from './config/load.ts';
 import { formatViolation } from './config/report.ts';
 import { createLogger } from './logger.ts';
 import { createService, type Service } from './service.ts';
@@ -22,13 +25,22 @@ export async function run({ configFile }: CommandOptions): Promise<number> {
   if (config === null) return 2;
   const logger = createLogger(config.logLevel);
   const stopped = untilSignal(logger);
-  const service = createService(config, logger);
+  const service = createService({ config, logger, reread: () => readConfig(configFile) });
+  const { configuration } = service;
   const app = buildApp({
     control: service.supervisor,
     logger,
     version: packageVersion(),
     node: process.versions.node,
+    configuration,
+    tokens: () => configuration.current().api.tokens,
+    tls: config.api.tls,
   });
+  configuration.onReload(({ logLevel, api }) => {
+    logger.level = logLevel;
+    if (api.tls !== null) replaceCertificate(app, api.tls);
+  });
+  reloadOnSignal(configuration, logger);
   try {
     await app.listen({ host: config.api.host, port: config.api.port });
   } catch (error) {
@@ -48,7 +60,7 @@ export async function run({ configFile }: CommandOptions): Promise<number> {
 
 /** Prints every violation. */
 export function loadOrReport(configFile: string): Config | null {
-  const result = readConfigFile(configFile, { env: process.env, hostname: hostname() });
+  const result = readConfig(configFile);
   if ('config' in result) return result.config;
   for (const violation of result.violations) {
     process.stderr.write(`${formatViolation(configFile, violation)}\n`);
@@ -56,11 +68,22 @@ export function loadOrReport(configFile: string): Config | null {
   return null;
 }
 
+function readConfig(configFile: string): LoadResult {
+  return readConfigFile(configFile, { env: process.env, hostname: hostname() });
+}
+
+/** A file that is not valid changes nothing; the reload has logged each violation. */
+function reloadOnSignal(configuration: ConfigControl, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    logger.info({}, 'SIGHUP: reading the configuration again');
+    configuration.reload({ dryRun: false }).catch((error: unknown) => {
+      logger.error({ err: error }, 'the configuration stays as it is');
+    });
+  });
+}
+
 /** Resolves at the first signal to end. The second one ends the process at once, with 1. */
 function untilSignal(logger: Logger): Promise<void> {
-  process.on('SIGHUP', () => {
-    logger.warn({}, 'SIGHUP: this version reads its configuration only at start; restart it');
-  });
   return new Promise((resolve) => {
     let first = true;
     const onSignal = (signal: NodeJS.Signals): void => {
@@ -89,7 +112,8 @@ async function shutDown(app: FastifyInstance, service: Service, logger: Logger):
 
 function urlOf(app: FastifyInstance): string {
   const { address, port, family } = app.server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  const scheme = app.server instanceof TlsServer ? 'https' : 'http';
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
 function packageVersion(): string {

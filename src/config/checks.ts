@@ -5,8 +5,9 @@ import { crossChecks } from './cross-checks.ts';
 import { isLoopback } from './loopback.ts';
 import type { Draft, GlobalContent, LocatedSync } from './normalise.ts';
 import { childPath, type Report } from './report.ts';
-import { columnMatcher, splitTable } from './tables.ts';
+import { columnMatcher, isLiteral, splitTable } from './tables.ts';
 import { templateProblems } from './template.ts';
+import { checkTlsTexts } from './tls-texts.ts';
 
 export function checkDraft(draft: Draft, report: Report): void {
   checkApi(draft.content.api, report);
@@ -22,11 +23,23 @@ function checkApi(api: GlobalContent['api'], report: Report): void {
       'is not a loopback address: without authentication only loopback is served',
     );
   }
-  const names = new Set<string>();
-  for (const [index, { name }] of api.tokens.entries()) {
-    if (names.has(name) && name !== '')
-      report.add(`api.tokens[${index}].name`, 'is the name of another token too');
-    names.add(name);
+  refuseRepeated(api.tokens, 'name', report);
+  refuseRepeated(api.tokens, 'token', report);
+  if (api.tls !== undefined) checkTlsTexts('api.tls', api.tls, report);
+}
+
+/** The message names the first of the two tokens, never its text. */
+function refuseRepeated(
+  tokens: GlobalContent['api']['tokens'],
+  member: 'name' | 'token',
+  report: Report,
+): void {
+  for (const [index, token] of tokens.entries()) {
+    const first = tokens.findIndex((other) => other[member] === token[member]);
+    if (first === index || token[member] === '') continue;
+    const path = `api.tokens[${index}].${member}`;
+    const at = report.isLocated(path) ? path : `${path}_file`;
+    report.add(at, `is that of api.tokens[${first}] too; each token needs its own`);
   }
 }
 
@@ -49,6 +62,7 @@ function checkEtcd(etcd: GlobalContent['etcd'], report: Report): void {
   if ((cert === undefined) !== (key === undefined) && !report.has('etcd.tls')) {
     report.add('etcd.tls', 'needs both cert and key, or neither');
   }
+  if (etcd.tls !== undefined) checkTlsTexts('etcd.tls', etcd.tls, report);
 }
 
 function checkSync({ path, sync }: LocatedSync, report: Report): void {
@@ -58,10 +72,49 @@ function checkSync({ path, sync }: LocatedSync, report: Report): void {
       report.add(at('keys', 'template'), problem);
     }
   }
+  checkDatabases(sync, at, report);
   if (sync.dump.method === 'mysqldump' && sync.driver !== 'mysql') {
     report.add(at('dump', 'method'), 'mysqldump is for the driver mysql; use native');
   }
+  const { ca } = sync.database.tls;
+  if (ca !== null) checkTlsTexts(at('database', 'tls'), { ca }, report);
   checkKeyColumns(sync, at, report);
+}
+
+/** NAMEDATALEN of PostgreSQL; one less. */
+const maxPostgresNameBytes = 63;
+
+function checkDatabases(
+  { driver, database, tables, keys }: SyncConfig,
+  at: (...keys: string[]) => string,
+  report: Report,
+): void {
+  const path = at('database', 'name');
+  const [first = ''] = database.names;
+  if (report.has(path)) return;
+  if (driver === 'pgx') {
+    if (database.names.length > 1)
+      report.add(path, 'must be one database: a sync of PostgreSQL has one');
+    else if (Buffer.byteLength(first) > maxPostgresNameBytes) {
+      report.add(path, `must not be longer than ${maxPostgresNameBytes} bytes`);
+    }
+    return;
+  }
+  if (database.names.length > 1 && keys.template.includes('{database}')) {
+    report.add(
+      at('keys', 'template'),
+      'has {database}, and database.name has several: write {schema}',
+    );
+  }
+  if (report.has(at('tables', 'include'))) return;
+  for (const [index, item] of tables.include.entries()) {
+    const { schema } = splitTable(item);
+    if (!isLiteral(schema) || database.names.includes(schema)) continue;
+    report.add(
+      `${at('tables', 'include')}[${index}]`,
+      'is of a database that is not in database.name',
+    );
+  }
 }
 
 function checkKeyColumns(

@@ -18,7 +18,9 @@ export interface Marks {
   readonly pem?: boolean;
   readonly duration?: boolean;
   readonly expects?: string;
+  readonly advice?: string;
   readonly maxBytes?: number;
+  readonly orOne?: boolean;
   readonly keyPattern?: string;
   readonly keyExpects?: string;
   readonly default?: unknown;
@@ -108,11 +110,7 @@ function parseUnion(schema: TSchema & { anyOf: TSchema[] }, text: string): Parse
 function parseString(schema: TSchema, text: string): Parsed {
   const marks = marksOf(schema);
   const { minLength = 0, maxLength = Infinity, maxBytes = Infinity } = marks;
-  if (text.length < minLength) {
-    return {
-      problem: minLength === 1 ? 'must not be empty' : `must have at least ${minLength} characters`,
-    };
-  }
+  if (text.length < minLength) return { problem: tooShort(marks) };
   if (text.length > maxLength)
     return { problem: `must not have more than ${maxLength} characters` };
   if (Buffer.byteLength(text) > maxBytes)
@@ -122,4 +120,9 @@ function parseString(schema: TSchema, text: string): Parsed {
     return { problem: `must be ${marks.expects}` };
   }
   return { value: text };
+}
+
+function tooShort({ minLength, advice }: Marks): string {
+  if (minLength === 1) return 'must not be empty';
+  return `must have at least ${minLength} characters${advice === undefined ? '' : `; ${advice}`}`;
 }

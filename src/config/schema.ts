@@ -7,6 +7,8 @@
  * - `pem`: PEM text, or the path of a file that holds it; may be given as `<name>_file` too.
  * - `duration`: written `<integer>ms|s|m|h`; the value, its default and its limits are milliseconds.
  * - `expects`: ends the sentence "must be …" where a pattern alone would say nothing to a person.
+ * - `advice`: what to do about a text that is too short.
+ * - `orOne`: of a list; a single value stands for a list of it. In Config its name is in the plural.
  * - `maxBytes`: limit of the UTF-8 bytes.
  * - `defaultText`: the default, where it depends on something else; the property is then optional here.
  *
@@ -30,6 +32,9 @@ const apiSchema = Type.Object({
         secret: true,
         minLength: 16,
         maxLength: 1024,
+        pattern: '^[\\x21-\\x7e]*$',
+        expects: 'printable ASCII without blanks, as a header can carry it',
+        advice: 'openssl rand -hex 32 makes a good one',
         description: 'The bearer token.',
       }),
       role: Type.Enum(['read', 'admin'], { description: 'What the token allows.' }),

@@ -1,5 +1,7 @@
+import { createPrivateKey } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { configOf, load, refusals, withGlobal, withSync } from './loading.ts';
+import { makePem } from '../../support/pem.ts';
+import { configOf, load, refusals, violationsOf, withGlobal, withSync } from './loading.ts';
 
 test.each(['127.0.0.1', '127.8.9.1', '::1', 'localhost', 'LocalHost'])('%s is loopback', (host) => {
   expect(load(withGlobal(`api: { host: "${host}", port: 0 }`))).toHaveProperty('config');
@@ -16,15 +18,15 @@ test.each(['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', 'localhost.example.com', 'n
 
 const tokens = 'tokens: [{ name: ops, token: abcdefghijklmnop, role: admin }]';
 
-test('tokens are not ignored in silence', () => {
-  expect(refusals(withGlobal(`api: { ${tokens} }`))).toEqual([
-    'api.tokens: tokens are not available in this version',
-  ]);
-  expect(refusals(withGlobal(`api: { host: 0.0.0.0, ${tokens} }`))).toEqual([
-    'api.tokens: tokens are not available in this version',
-    'api.host: authentication is not available in this version, so only loopback can be served',
-  ]);
+test('with a token every address may be served', () => {
+  const { api } = configOf(withGlobal(`api: { host: 0.0.0.0, ${tokens} }`));
+  expect(api).toMatchObject({
+    host: '0.0.0.0',
+    tokens: [{ name: 'ops', token: 'abcdefghijklmnop', role: 'admin' }],
+  });
 });
+
+const short = 'must have at least 16 characters; openssl rand -hex 32 makes a good one';
 
 test('a token is whole', () => {
   expect(
@@ -34,23 +36,94 @@ test('a token is whole', () => {
       ),
     ),
   ).toEqual([
-    'api.tokens[0].token: must have at least 16 characters',
+    `api.tokens[0].token: ${short}`,
     'api.tokens[0].role: must be one of read, admin',
-    'api.tokens[1].token: must have at least 16 characters',
+    `api.tokens[1].token: ${short}`,
     'api.tokens[1].role: is required',
-    'api.tokens[1].name: is the name of another token too',
-    'api.tokens: tokens are not available in this version',
+    'api.tokens[1].name: is that of api.tokens[0] too; each token needs its own',
   ]);
   const text = withGlobal('api: { tokens: [{ name: x, token_file: /t, role: read }] }');
-  expect(refusals(text, { files: { '/t': 'short' } })).toContain(
-    'api.tokens[0].token_file: the content of the file must have at least 16 characters',
-  );
+  expect(refusals(text, { files: { '/t': 'short' } })).toEqual([
+    `api.tokens[0].token_file: the content of the file ${short}`,
+  ]);
+});
+
+test('a header can carry a token', () => {
+  for (const token of ['with a blank in it', 'ümlaut-of-many-letters', '"a\\nb-of-many-letters"']) {
+    expect(
+      refusals(withGlobal(`api: { tokens: [{ name: x, token: ${token}, role: read }] }`)),
+    ).toEqual([
+      'api.tokens[0].token: must be printable ASCII without blanks, as a header can carry it',
+    ]);
+  }
+});
+
+test('two tokens of one text are refused, without the text', () => {
+  const text = withGlobal(`api:
+  tokens:
+    - { name: a, token: abcdefghijklmnop, role: read }
+    - { name: b, token_file: /t, role: admin }`);
+  expect(violationsOf(text, { files: { '/t': 'abcdefghijklmnop\n' } })).toEqual([
+    {
+      path: 'api.tokens[1].token_file',
+      line: 6,
+      message: 'is that of api.tokens[0] too; each token needs its own',
+    },
+  ]);
+});
+
+const own = await makePem();
+const other = await makePem();
+
+function apiTls(cert: string, key: string) {
+  const text = withGlobal('api:\n  tls:\n    cert: cert.pem\n    key_file: key.pem');
+  return load(text, { files: { '/etc/cert.pem': cert, '/etc/key.pem': key } });
+}
+
+function encrypted(key: string): string {
+  const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' } as const;
+  return createPrivateKey(key).export(options).toString();
+}
+
+test('TLS of the API: a certificate, with its chain, and its key', () => {
+  const chain = `${own.cert}${own.ca}`;
+  expect(apiTls(chain, own.key)).toHaveProperty('config.api.tls', {
+    cert: chain.trimEnd(),
+    key: own.key.trimEnd(),
+  });
+});
+
+test.each([
+  ['a certificate that is cut', own.cert.slice(0, 200), own.key, 5, 'cert'],
+  [
+    'a chain that is cut',
+    `${own.cert}${own.ca.replace(/[A-Za-z0-9]{40}/, 'x')}`,
+    own.key,
+    5,
+    'cert',
+  ],
+  ['a key for a certificate', own.key, own.key, 5, 'cert'],
+  ['a certificate for a key', own.cert, own.cert, 6, 'key_file'],
+  ['the key of another', own.cert, other.key, 6, 'key_file'],
+  ['an encrypted key', own.cert, encrypted(own.key), 6, 'key_file'],
+])('%s is refused at its line', (_, cert, key, line, name) => {
+  const result = apiTls(cert, key);
+  expect(result).toMatchObject({ violations: [{ path: `api.tls.${name}`, line }] });
+  expect(JSON.stringify(result)).not.toContain(key.slice(60, 90));
 });
 
 test('TLS of the API needs both halves', () => {
-  expect(refusals(withGlobal('api: { tls: { cert: "-----BEGIN X" } }'))).toEqual([
-    'api.tls.key: is required',
-    'api.tls: TLS of the API is not available in this version',
+  const tls = `cert: ${JSON.stringify(own.cert)}`;
+  expect(refusals(withGlobal(`api: { tls: { ${tls} } }`))).toEqual(['api.tls.key: is required']);
+});
+
+test('certificates of etcd and of a database are looked at too', () => {
+  const broken = '"-----BEGIN CERTIFICATE-----"';
+  expect(refusals(withGlobal(`etcd: { endpoints: [a:1], tls: { ca: ${broken} } }`))).toEqual([
+    'etcd.tls.ca: holds no certificate that can be read',
+  ]);
+  expect(refusals(withSync('', `tls: { ca: ${broken} }`))).toEqual([
+    'syncs.a.database.tls.ca: holds no certificate that can be read',
   ]);
 });
 
@@ -93,7 +166,7 @@ test.each([
   ],
   ['endpoints: [a:1], password: x', 'etcd.password: needs etcd.username'],
   [
-    'endpoints: [a:1], tls: { cert: "-----BEGIN X" }',
+    `endpoints: [a:1], tls: { cert: ${JSON.stringify(own.cert)} }`,
     'etcd.tls: needs both cert and key, or neither',
   ],
 ])('etcd: { %s }', (etcd, refusal) => {
@@ -112,10 +185,4 @@ test('an instance has a name that can be shown', () => {
   expect(configOf(withGlobal('instance: node-1')).instance).toBe('node-1');
   expect(refusals(withGlobal('instance: ""'))).toHaveLength(1);
   expect(refusals(withGlobal('instance: "a\\nb"'))).toHaveLength(1);
-});
-
-test.each(['mysql', 'mariadb'])('the driver %s is not available', (driver) => {
-  expect(refusals(withSync(`driver: ${driver}`))).toEqual([
-    'syncs.a.driver: the driver mysql is not available in this version',
-  ]);
 });

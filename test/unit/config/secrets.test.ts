@@ -1,9 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the syntax under test
 import { expect, test } from 'vitest';
 import { redact } from '../../../src/config/redact.ts';
+import { makePem } from '../../support/pem.ts';
 import { configOf, load, refusals, violationsOf, withGlobal, withSync } from './loading.ts';
 
-const pem = '-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----';
+const texts = await makePem();
+const ca = texts.ca.trimEnd();
+const cert = texts.cert.trimEnd();
+const key = texts.key.trimEnd();
 
 test('a secret may be in a file; one newline at its end is dropped', () => {
   const read = (content: string) =>
@@ -49,16 +53,16 @@ test('only secrets and certificates may be in a file', () => {
 });
 
 test('certificates and keys are PEM text, or the path of a file that holds it', () => {
-  const files = { '/etc/ca.pem': pem, '/run/k.pem': `${pem}\n` };
+  const files = { '/etc/ca.pem': ca, '/run/k.pem': `${key}\n` };
   const text = withGlobal(`etcd:
   endpoints: ["https://etcd:2379"]
   tls:
     ca: ca.pem
     cert: |-
-      ${pem.replaceAll('\n', '\n      ')}
+      ${cert.replaceAll('\n', '\n      ')}
     key_file: /run/k.pem`);
   const config = configOf(text, { files });
-  expect(config.etcd.tls).toEqual({ ca: pem, cert: pem, key: pem });
+  expect(config.etcd.tls).toEqual({ ca, cert, key });
   expect(refusals(text, { files: { ...files, '/etc/ca.pem': 'hunter2' } })).toEqual([
     'etcd.tls.ca: the file holds no PEM text',
   ]);
@@ -75,7 +79,7 @@ const full = `etcd:
   endpoints: [localhost:2379]
   username: u
   password: ${secrets.etcd}
-  tls: { ca: ca.pem, cert: ca.pem, key: ca.pem }
+  tls: { ca: ca.pem, cert: cert.pem, key: key.pem }
 syncs:
   a:
     database: { host: db, name: shop, password: ${secrets.database}, retry_period: 90s }
@@ -83,7 +87,9 @@ syncs:
 `;
 
 test('redacted, a configuration has the form of the file, all defaults and no secret', () => {
-  const redacted = redact(configOf(full, { files: { '/etc/ca.pem': pem } }));
+  const redacted = redact(
+    configOf(full, { files: { '/etc/ca.pem': ca, '/etc/cert.pem': cert, '/etc/key.pem': key } }),
+  );
   expect(redacted).toEqual({
     log_level: 'info',
     instance: 'host-7',
@@ -93,7 +99,7 @@ test('redacted, a configuration has the form of the file, all defaults and no se
       username: 'u',
       password: '***',
       dial_timeout: '1m',
-      tls: { ca: pem, cert: pem, key: '***' },
+      tls: { ca, cert, key: '***' },
       state_prefix: '/watcher',
     },
     syncs: {
@@ -119,14 +125,14 @@ test('redacted, a configuration has the form of the file, all defaults and no se
           adopt: false,
         },
         values: { numbers: 'number' },
-        dump: { mode: 'initial', method: 'native', parallel: 2 },
+        dump: { mode: 'initial', method: 'native', parallel: 2, program: null },
         postgres: {
           publication: 'watcherpub_a',
           slot: 'watchersub_a',
           manage_publication: true,
           failover: true,
         },
-        mysql: { server_id: 'auto', charset: 'utf8mb4' },
+        mysql: { server_id: 'auto', charset: 'utf8mb4', on_unlogged_cascade: 'refuse' },
       },
     },
   });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { makePem } from '../../support/pem.ts';
 import { configOf, refusals, violationsOf } from './loading.ts';
 
 function single(database: string, rest = ''): string {
@@ -17,7 +18,7 @@ etcd: { endpoints: [localhost:2379], username: "", password: "" }
     database: {
       host: 'localhost',
       port: 5432,
-      name: 'contrail_test',
+      names: ['contrail_test'],
       user: 'root',
       password: 'contrail123',
     },
@@ -60,10 +61,7 @@ test.each([
   ['driver: postgres', null],
   ['type: postgres\ndialect: pgx', null],
   ['driver: pgx\ntype: mysql', 'database.type: contradicts database.driver; one of them is enough'],
-  [
-    'type: mysql\ndialect: mariadb',
-    'database.type: the driver mysql is not available in this version',
-  ],
+  ['type: mysql\ndialect: mariadb', null],
   ['storage: json', null],
   [
     'storage: nested',
@@ -72,11 +70,12 @@ test.each([
   ['storage: other', 'database.storage: must be one of json, nested'],
 ])('%j in the older form', (lines, refusal) => {
   const text = single(`host: a\nname: b\n${lines}`);
-  if (refusal === null) expect(configOf(text).syncs[0]?.driver).toBe('pgx');
+  const driver = lines.includes('mysql') ? 'mysql' : 'pgx';
+  if (refusal === null) expect(configOf(text).syncs[0]?.driver).toBe(driver);
   else expect(refusals(text)).toEqual([refusal]);
 });
 
-const pem = '-----BEGIN CERTIFICATE-----';
+const pem = (await makePem()).ca.trimEnd();
 
 test('a connection string fills what the other keys leave open', () => {
   const text = single(
@@ -85,7 +84,7 @@ test('a connection string fills what the other keys leave open', () => {
   expect(configOf(text, { files: { '/etc/ca.pem': pem } }).syncs[0]?.database).toMatchObject({
     host: 'db1',
     port: 6432,
-    name: 'two',
+    names: ['two'],
     user: 'us er',
     password: "p'w",
     tls: { mode: 'verify-full', ca: pem },
@@ -100,7 +99,7 @@ test('a file of a secret overrides the connection string too', () => {
 test('a connection string may be in a file', () => {
   const text = single('connection_file: /c');
   expect(configOf(text, { files: { '/c': 'host=h dbname=d\n' } }).syncs[0]?.database).toMatchObject(
-    { host: 'h', name: 'd' },
+    { host: 'h', names: ['d'] },
   );
 });
 
@@ -121,5 +120,39 @@ test('a malformed connection string is one violation, at its line', () => {
       line: 4,
       message: 'is neither keywords and values of libpq nor a postgresql:// URL',
     },
+  ]);
+});
+
+test('a DSN of MySQL, for the driver mysql', () => {
+  const dsn = (text: string) =>
+    configOf(single(`driver: mysql\nconnection: ${JSON.stringify(text)}`)).syncs[0]?.database;
+  const tcp = dsn('root:contr@il/1:2@tcp(db:3307)/shop?tls=true');
+  const rest = { user: 'root', password: 'contr@il/1:2', tls: { mode: 'verify-full' } };
+  expect(tcp).toMatchObject({ host: 'db', port: 3307, names: ['shop'], ...rest });
+  const socket = dsn('root@unix(/run/mysqld/mysqld.sock)/shop');
+  expect(socket).toMatchObject({ host: '/run/mysqld/mysqld.sock', port: 3306, password: '' });
+  const url = dsn('mysql://me:p%40ss@[::1]:3308/shop?ssl-mode=VERIFY_CA');
+  const secure = { password: 'p@ss', tls: { mode: 'verify-ca' } };
+  expect(url).toMatchObject({ host: '::1', port: 3308, user: 'me', names: ['shop'], ...secure });
+});
+
+test.each([
+  ['hunter2', 'is neither a DSN (user:password@tcp(host:port)/name) nor a mysql:// URL'],
+  ['u:hunter2@tcp(h:1)/d?parseTime=true', 'has a parameter that is not tls: remove it'],
+  [
+    'u:hunter2@tcp(h:1:2)/d',
+    'is neither a DSN (user:password@tcp(host:port)/name) nor a mysql:// URL',
+  ],
+  [
+    'mysql://u:hunter2%@h/d',
+    'is neither a DSN (user:password@tcp(host:port)/name) nor a mysql:// URL',
+  ],
+  [
+    'u:hunter2@tcp(h)/d?tls=custom',
+    'has a tls that is not one of true, skip-verify, preferred, false',
+  ],
+])('the DSN %s is refused without quoting it', (text, message) => {
+  expect(refusals(single(`driver: mysql\nconnection: ${JSON.stringify(text)}`))).toEqual([
+    `database.connection: ${message}`,
   ]);
 });
