@@ -1,6 +1,6 @@
 /** `watcher check`: looks at etcd and every database of the configuration, changes nothing, prints what it found. */
 import type { CommandOptions } from './commands.ts';
-import type { Config, SyncConfig } from './config/config.ts';
+import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
 import { driverFactory } from './drivers/create.ts';
 import { toWatcherError } from './errors.ts';
 import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
@@ -25,7 +25,7 @@ export async function check({ configFile }: CommandOptions): Promise<number> {
   try {
     const sections = [
       { title: 'etcd', findings: await checkEtcd(config, client) },
-      ...(await Promise.all(config.syncs.map((sync) => checkSync(sync)))),
+      ...(await Promise.all(config.syncs.map((sync) => checkSync(sync, config.etcd)))),
     ];
     process.stdout.write(formatFindings(sections));
     const failed = sections.some(({ findings }) => findings.some(isFailure));
@@ -58,7 +58,7 @@ async function checkEtcd(config: Config, client: EtcdClient): Promise<Finding[]>
 
 /** A key prefix of the sync: any table's will do, permissions are given by prefix. */
 function rowPrefix(sync: SyncConfig): string {
-  const scope = { sync: sync.name, database: sync.database.name };
+  const scope = { sync: sync.name, database: sync.database.names[0] ?? '' };
   const [schema = '', table = ''] = (sync.tables.include[0] ?? '').split('.', 2);
   return compileTemplate(sync.keys.template, scope)(schema, table);
 }
@@ -72,9 +72,12 @@ async function readable(client: EtcdClient, subject: string, key: string): Promi
   }
 }
 
-async function checkSync(sync: SyncConfig): Promise<{ title: string; findings: Finding[] }> {
+async function checkSync(
+  sync: SyncConfig,
+  etcd: EtcdConfig,
+): Promise<{ title: string; findings: Finding[] }> {
   const title = `sync ${sync.name}`;
-  const driver = driverFactory(sync, silent)();
+  const driver = driverFactory(sync, etcd, silent)();
   try {
     const findings = await driver.check(AbortSignal.timeout(sourceTimeoutMs));
     return { title, findings: [...findings] };

@@ -5,14 +5,20 @@
 import type { Logger } from 'pino';
 import { syncFromJson, syncToJson } from './api/sync-json.ts';
 import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
+import type { ConfigControl } from './config/control.ts';
+import { syncDigests } from './config/digest.ts';
+import type { LoadResult } from './config/load.ts';
 import { driverFactory } from './drivers/create.ts';
 import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
 import { createEtcdCoordination } from './etcd/coordination.ts';
 import { createServerLimits, type ServerLimits } from './etcd/limits.ts';
+import { createRowKeys } from './etcd/records.ts';
 import { Session } from './etcd/session.ts';
+import { stateKeys } from './etcd/state-keys.ts';
+import { Reloader, type ReloadTarget } from './reload/reloader.ts';
 import { maxHeldBytes } from './replication/held-changes.ts';
 import { compileTemplate, syncPrefix } from './replication/key-template.ts';
-import { Replicator } from './replication/replicator.ts';
+import { Replicator, type ReplicatorSettings } from './replication/replicator.ts';
 import {
   type EtcdContact,
   Observers,
@@ -23,6 +29,7 @@ import { SyncBoard } from './replication/sync-board.ts';
 
 export interface Service {
   readonly supervisor: Supervisor;
+  readonly configuration: ConfigControl;
   /** Stops every sync, gives up what is led and closes the connections. Idempotent. */
   stop(): Promise<void>;
 }
@@ -30,7 +37,6 @@ export interface Service {
 const maxBackoffMs = 60_000;
 
 interface Shared {
-  readonly config: Config;
   readonly logger: Logger;
   readonly client: EtcdClient;
   readonly session: Session;
@@ -39,7 +45,14 @@ interface Shared {
   readonly contact: EtcdContact;
 }
 
-export function createService(config: Config, logger: Logger): Service {
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Reads the configuration again, with every file that it names. */
+  readonly reread: () => LoadResult;
+}
+
+export function createService({ config, logger, reread }: ServiceOptions): Service {
   const contact: EtcdContact = {
     everReached: false,
     reachable: false,
@@ -54,7 +67,6 @@ export function createService(config: Config, logger: Logger): Service {
     },
   });
   const shared: Shared = {
-    config,
     logger,
     client,
     session: new Session(client),
@@ -62,19 +74,60 @@ export function createService(config: Config, logger: Logger): Service {
     observers: new Observers(),
     contact,
   };
-  const syncs = new Map(config.syncs.map((sync) => [sync.name, superviseSync(sync, shared)]));
+  const syncs = new Map(
+    config.syncs.map((sync) => [sync.name, assembleSync(sync, config, shared)]),
+  );
   const { observers } = shared;
   const supervisor = new Supervisor({ syncs, observers, contact, decodeStatus: syncFromJson });
+  const { statePrefix } = config.etcd;
+  const reloader = new Reloader({
+    config,
+    read: reread,
+    target: reloadTarget(syncs, supervisor, shared),
+    rowKeys: createRowKeys(client, statePrefix),
+    prefixOf: (sync) => pipelineOptions(sync).prefixOf,
+    statePrefixOf: (sync) => stateKeys(statePrefix, sync).prefix,
+    log: logger,
+  });
+  reloader.onReload(({ logLevel }) => {
+    for (const { log } of syncs.values()) log.level = logLevel;
+  });
   return {
     supervisor,
+    configuration: reloader,
     async stop() {
-      await supervisor.stop();
+      await Promise.all([reloader.close(), supervisor.stop()]);
       try {
         await shared.session.end();
       } catch (error) {
         logger.warn({ err: error }, 'the lease could not be given up: it expires by itself');
       }
       client.close();
+    },
+  };
+}
+
+/** @param syncs Those of now, by name; kept in step. */
+function reloadTarget(
+  syncs: Map<string, AssembledSync>,
+  supervisor: Supervisor,
+  shared: Shared,
+): ReloadTarget {
+  return {
+    async remove({ name }) {
+      await supervisor.remove(name);
+      syncs.delete(name);
+    },
+    change(sync, config) {
+      const { board, replicator, coordination, log } = syncs.get(sync.name) as AssembledSync;
+      board.driver = sync.driver;
+      coordination.configure(digestOf(sync, config));
+      replicator.reconfigure(settingsOf(sync, config, log));
+    },
+    add(sync, config) {
+      const added = assembleSync(sync, config, shared);
+      syncs.set(sync.name, added);
+      supervisor.add(sync.name, added);
     },
   };
 }
@@ -91,8 +144,12 @@ export function etcdClientOptions(etcd: EtcdConfig): Parameters<typeof createEtc
   };
 }
 
-function superviseSync(sync: SyncConfig, shared: Shared): SupervisedSync {
-  const { config, observers, contact } = shared;
+interface AssembledSync extends SupervisedSync {
+  readonly log: Logger;
+}
+
+function assembleSync(sync: SyncConfig, config: Config, shared: Shared): AssembledSync {
+  const { observers, contact } = shared;
   const log = shared.logger.child({ sync: sync.name });
   const now = (): Date => new Date();
   const board = new SyncBoard({
@@ -109,18 +166,15 @@ function superviseSync(sync: SyncConfig, shared: Shared): SupervisedSync {
     statePrefix: config.etcd.statePrefix,
     sync: sync.name,
     instance: config.instance,
+    digest: digestOf(sync, config),
     onPublishError: (error) => log.debug({ err: error }, 'the status could not be published'),
     now,
   });
   const replicator = new Replicator({
+    ...settingsOf(sync, config, log),
     name: sync.name,
-    autostart: sync.autostart,
     board,
     coordination,
-    createDriver: driverFactory(sync, log),
-    pipeline: { ...pipelineOptions(sync), now, monotonicMs: () => performance.now() },
-    backoff: { initialMs: sync.database.retryPeriodMs, maxMs: maxBackoffMs },
-    maxAttempts: sync.database.connectionRetries,
     observer: observers,
     log,
     encodeStatus: (status) => JSON.stringify(syncToJson(status)),
@@ -131,12 +185,27 @@ function superviseSync(sync: SyncConfig, shared: Shared): SupervisedSync {
     },
     random: Math.random,
   });
-  return { board, replicator, coordination };
+  return { board, replicator, coordination, log };
+}
+
+function digestOf({ name }: SyncConfig, config: Config): string {
+  return syncDigests(config).get(name) ?? '';
+}
+
+function settingsOf(sync: SyncConfig, { etcd }: Config, log: Logger): ReplicatorSettings {
+  const now = (): Date => new Date();
+  return {
+    autostart: sync.autostart,
+    createDriver: driverFactory(sync, etcd, log),
+    pipeline: { ...pipelineOptions(sync), now, monotonicMs: () => performance.now() },
+    backoff: { initialMs: sync.database.retryPeriodMs, maxMs: maxBackoffMs },
+    maxAttempts: sync.database.connectionRetries,
+  };
 }
 
 function pipelineOptions(sync: SyncConfig) {
   const { template } = sync.keys;
-  const scope = { sync: sync.name, database: sync.database.name };
+  const scope = { sync: sync.name, database: sync.database.names[0] ?? '' };
   return {
     mapping: {
       include: sync.tables.include,

@@ -61,6 +61,8 @@ export interface SyncConfig {
   readonly dump: {
     readonly mode: 'initial' | 'never';
     readonly method: 'native' | 'mysqldump';
+    /** null: found on the PATH. */
+    readonly program: string | null;
     readonly parallel: number;
   };
   readonly postgres: {
@@ -69,14 +71,19 @@ export interface SyncConfig {
     readonly managePublication: boolean;
     readonly failover: boolean;
   };
-  readonly mysql: { readonly serverId: 'auto' | number; readonly charset: string };
+  readonly mysql: {
+    readonly serverId: 'auto' | number;
+    readonly charset: 'utf8mb4';
+    readonly onUnloggedCascade: 'refuse' | 'redump';
+  };
 }
 
 export interface DatabaseConfig {
   /** A name, an IP address, or the folder of a Unix socket, which starts with `/`. */
   readonly host: string;
   readonly port: number;
-  readonly name: string;
+  /** One; mysql: one or more. */
+  readonly names: readonly string[];
   readonly user: string;
   readonly password: string;
   readonly tls: {

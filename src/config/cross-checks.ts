@@ -12,7 +12,7 @@ export function crossChecks(draft: Draft, report: Report): void {
     sync.driver === 'pgx' ? [sync.postgres.slot] : null,
   );
   refuseShared(draft, report, ['postgres', 'publication'], (sync) =>
-    sync.driver === 'pgx' ? [sync.database.name, sync.postgres.publication] : null,
+    sync.driver === 'pgx' ? [...sync.database.names, sync.postgres.publication] : null,
   );
   refuseShared(draft, report, ['mysql', 'server_id'], (sync) =>
     sync.driver === 'mysql' && sync.mysql.serverId !== 'auto'
@@ -36,7 +36,7 @@ function checkKeys({ config, syncs }: Draft, report: Report): void {
     shapes: keyShapes({
       template: sync.keys.template,
       sync: sync.name,
-      database: sync.database.name,
+      database: sync.database.names[0] ?? '',
       include: sync.tables.include,
     }),
   }));

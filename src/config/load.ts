@@ -9,7 +9,6 @@ import { Reader, type ReaderOptions } from './reader.ts';
 import { childPath, Report, type Violation } from './report.ts';
 import { fileSchema } from './schema.ts';
 import { readSingleForm } from './single-form.ts';
-import { refuseUnavailable } from './unavailable.ts';
 import { parseYaml } from './yaml.ts';
 
 export type LoadResult =
@@ -48,7 +47,6 @@ export function loadConfig(text: string, options: LoadOptions): LoadResult {
     options.hostname,
   );
   checkDraft(draft, report);
-  refuseUnavailable(draft, report);
   const { violations } = report;
   return violations.length > 0 ? { violations } : { config: deepFreeze(draft.config) };
 }

@@ -82,7 +82,7 @@ export function toSync(content: SyncContent, names: SyncNames): SyncConfig {
     database: {
       host: database.host,
       port: database.port ?? (driver === 'mysql' ? 3306 : 5432),
-      name: database.name,
+      names: database.name,
       user: database.user,
       password: database.password,
       tls: { mode: database.tls.mode, ca: database.tls.ca ?? null },
@@ -90,19 +90,30 @@ export function toSync(content: SyncContent, names: SyncNames): SyncConfig {
       connectionRetries: database.connection_retries,
       replicationStatusTimeoutMs: database.replication_status_timeout,
     },
-    tables: content.tables,
+    tables: {
+      include: content.tables.include ?? everyTable(driver, database.name),
+      exclude: content.tables.exclude,
+    },
     columns: content.columns,
     keys: content.keys,
     values: content.values,
-    dump: content.dump,
+    dump: { ...content.dump, program: content.dump.program ?? null },
     postgres: {
       publication: postgres.publication ?? names.publication,
       slot: postgres.slot ?? names.slot,
       managePublication: postgres.manage_publication,
       failover: postgres.failover,
     },
-    mysql: { serverId: content.mysql.server_id, charset: content.mysql.charset },
+    mysql: {
+      serverId: content.mysql.server_id,
+      charset: content.mysql.charset,
+      onUnloggedCascade: content.mysql.on_unlogged_cascade,
+    },
   };
+}
+
+function everyTable(driver: SyncConfig['driver'], databases: readonly string[]): string[] {
+  return driver === 'mysql' ? databases.map((name) => `${name}.*`) : ['public.*'];
 }
 
 /** One word for each driver; the others are aliases. */

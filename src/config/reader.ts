@@ -110,13 +110,18 @@ export class Reader {
 
   #missing(schema: TSchema, path: string): unknown {
     const fallback = this.#fallbacks.get(path);
-    if (fallback !== undefined) return this.#typed(schema, fallback.text, fallback.path);
+    if (fallback !== undefined) return this.#fallback(schema, fallback);
     if (IsOptional(schema)) return undefined;
     const value = marksOf(schema).default;
     if (value !== undefined) return structuredClone(value);
     if (IsObject(schema)) return this.#readObject(schema, null, path);
     this.#report(path, 'is required');
     return placeholder(schema);
+  }
+
+  #fallback(schema: TSchema, { text, path }: Fallback): unknown {
+    if (!IsArray(schema)) return this.#typed(schema, text, path);
+    return [this.#typed(schema.items as TSchema, text, path)];
   }
 
   #read(schema: TSchema, node: Node | null, path: string): unknown {
@@ -148,11 +153,14 @@ export class Reader {
 
   #readArray(schema: TArray, given: Node | null, path: string): unknown[] {
     const node = this.#resolve(given);
+    const marks = marksOf(schema);
+    if (marks.orOne === true && isScalar(node)) {
+      return [this.#read(schema.items as TSchema, node, path)];
+    }
     if (!isSeq(node)) {
       this.#report(path, 'must be a list');
       return [];
     }
-    const marks = marksOf(schema);
     if (node.items.length < (marks.minItems ?? 0)) this.#report(path, 'must not be empty');
     if (node.items.length > (marks.maxItems ?? Infinity)) {
       this.#report(path, `must not have more than ${marks.maxItems} items`);

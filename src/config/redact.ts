@@ -23,12 +23,13 @@ function redactObject(schema: TObject, value: object): Record<string, unknown> {
 }
 
 function redactValue(schema: TSchema, value: unknown): unknown {
-  const { secret, duration } = marksOf(schema);
+  const { secret, duration, orOne } = marksOf(schema);
   if (value === null) return null;
   if (secret === true) return value === '' ? '' : '***';
   if (duration === true) return formatDuration(Number(value));
   if (IsObject(schema)) return redactObject(schema, Object(value));
   if (IsArray(schema) && Array.isArray(value)) {
+    if (orOne === true && value.length === 1) return redactValue(schema.items as TSchema, value[0]);
     return value.map((item) => redactValue(schema.items as TSchema, item));
   }
   if (IsRecord(schema))
@@ -42,8 +43,9 @@ function redactRecord(schema: TSchema, value: object): Record<string, unknown> {
   );
 }
 
-/** `retry_period`, a duration, is `retryPeriodMs` in Config. */
-function configName(name: string, schema: TSchema): string {
+/** `retry_period`, a duration, is `retryPeriodMs` in Config; `name`, one or a list, is `names`. */
+export function configName(name: string, schema: TSchema): string {
   const camel = name.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+  if (marksOf(schema).orOne === true) return `${camel}s`;
   return marksOf(schema).duration === true ? `${camel}Ms` : camel;
 }

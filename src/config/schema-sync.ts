@@ -18,7 +18,13 @@ export const databaseProperties = {
       defaultText: '5432; mysql: 3306',
     }),
   ),
-  name: Type.String({ minLength: 1, maxBytes: 63, description: 'Name of the database.' }),
+  name: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+    orOne: true,
+    minItems: 1,
+    maxItems: 1000,
+    uniqueItems: true,
+    description: 'Name of the database; mysql: of one, or a list of them.',
+  }),
   user: Type.String({
     default: 'watcher',
     minLength: 1,
@@ -69,12 +75,14 @@ export const syncProperties = {
     description: 'Start with Watcher, unless the API said otherwise.',
   }),
   tables: Type.Object({
-    include: Type.Array(Type.String(tableGlobs), {
-      default: ['public.*'],
-      minItems: 1,
-      maxItems: 1000,
-      description: 'Tables to replicate, as globs on schema.table.',
-    }),
+    include: Type.Optional(
+      Type.Array(Type.String(tableGlobs), {
+        minItems: 1,
+        maxItems: 1000,
+        description: 'Tables to replicate, as globs on schema.table; mysql: on database.table.',
+        defaultText: '["public.*"]; mysql: every table of the databases',
+      }),
+    ),
     exclude: Type.Array(Type.String(tableGlobs), {
       default: [],
       maxItems: 1000,
@@ -127,8 +135,16 @@ export const syncProperties = {
     }),
     method: Type.Enum(['native', 'mysqldump'], {
       default: 'native',
-      description: 'What copies them.',
+      description: 'What copies them; mysqldump: the tool of MySQL or MariaDB.',
     }),
+    program: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: 'Path of the tool of dump.method: mysqldump.',
+        defaultText: 'mysqldump or mariadb-dump, on the PATH',
+      }),
+    ),
     parallel: Type.Integer({
       default: 2,
       minimum: 1,
@@ -168,14 +184,18 @@ export const syncProperties = {
       {
         default: 'auto',
         expects: 'auto, or an integer from 1 to 4294967295',
-        description: 'Server id of the replication client.',
+        description:
+          'By which the server knows this reader of its binlog; every reader needs its own.',
       },
     ),
-    charset: Type.String({
+    charset: Type.Enum(['utf8mb4'], {
       default: 'utf8mb4',
-      minLength: 1,
-      maxLength: 64,
-      description: 'Connection charset.',
+      description: 'Connection charset; any other would lose characters.',
+    }),
+    on_unlogged_cascade: Type.Enum(['refuse', 'redump'], {
+      default: 'refuse',
+      description:
+        'Tables whose rows foreign keys change without the log saying so: leave them out, or dump them again after such changes.',
     }),
   }),
 };

@@ -1,5 +1,6 @@
 /** The older form of the file: one `database` at the top, which is the sync `default` (SPEC §4). */
 import { parseConnection } from './connection.ts';
+import { parseMysqlConnection } from './connection-mysql.ts';
 import { canonicalDriver, type Draft, toDraft, toSync } from './normalise.ts';
 import { Reader, type ReaderOptions } from './reader.ts';
 import { Report } from './report.ts';
@@ -31,8 +32,11 @@ export function readSingleForm(options: ReaderOptions, hostname: string): Draft 
 function setFallbacks(reader: Reader, options: ReaderOptions): string | null {
   // A first look, only for this value: what is wrong with the file is reported by the second.
   const first = new Reader({ ...options, report: new Report() }).readRoot(singleFileSchema);
-  if (first.database.connection === undefined) return null;
-  const connection = parseConnection(first.database.connection);
+  const { database } = first;
+  if (database.connection === undefined) return null;
+  const isMysql = theDriver(database, new Report()) === 'mysql';
+  const parse = isMysql ? parseMysqlConnection : parseConnection;
+  const connection = parse(database.connection);
   if ('values' in connection) {
     for (const [name, text] of connection.values) {
       reader.setFallback(`database.${name}`, { text, path: connectionPath });

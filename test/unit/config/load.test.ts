@@ -26,7 +26,7 @@ test('everything but hosts and names has a default', () => {
         database: {
           host: 'db',
           port: 5432,
-          name: 'shop',
+          names: ['shop'],
           user: 'watcher',
           password: '',
           tls: { mode: 'prefer', ca: null },
@@ -38,14 +38,14 @@ test('everything but hosts and names has a default', () => {
         columns: { exclude: [] },
         keys: { template: '/{sync}/{schema}/{table}/{key}', columns: {}, adopt: false },
         values: { numbers: 'number' },
-        dump: { mode: 'initial', method: 'native', parallel: 2 },
+        dump: { mode: 'initial', method: 'native', parallel: 2, program: null },
         postgres: {
           publication: 'watcherpub_a',
           slot: 'watchersub_a',
           managePublication: true,
           failover: true,
         },
-        mysql: { serverId: 'auto', charset: 'utf8mb4' },
+        mysql: { serverId: 'auto', charset: 'utf8mb4', onUnloggedCascade: 'refuse' },
       },
     ],
   });
@@ -333,7 +333,7 @@ test('the sample loads as it is, and shows the defaults', () => {
   const config = configOf(text);
   expect(config.syncs[0]?.database).toMatchObject({
     host: 'localhost',
-    name: 'inventory',
+    names: ['inventory'],
     password: 'watcher',
   });
   // The commented lines are the defaults: uncommented they change nothing, but for what is a path or another name.
