@@ -4,7 +4,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --ignore-scripts
 COPY tsconfig.json ./
 COPY src src
-RUN node node_modules/typescript/bin/tsc -p tsconfig.json && npm prune --omit=dev --ignore-scripts
+RUN node node_modules/typescript/bin/tsc -p tsconfig.json \
+ && node node_modules/typescript/bin/tsc -p src/web/tsconfig.json && cp -R src/web/static/. dist/web/ \
+ && npm prune --omit=dev --ignore-scripts
 
 FROM node:24-slim
 LABEL org.opencontainers.image.title="Watcher" \

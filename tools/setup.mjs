@@ -25,18 +25,25 @@ const tsc = ['tsc', 'node_modules/typescript/bin/tsc', '-p'];
 const tsx = (/** @type {string} */ file) => [file, '--import', 'tsx', file];
 const vitest = ['vitest', 'node_modules/vitest/vitest.mjs', 'run'];
 
-const build = [...tsc, 'tsconfig.json'];
+/** The dashboard: its modules for the browser, and what goes beside them as it is. Everybody serves it from dist/web. */
+const web = [
+  [...tsc, 'src/web/tsconfig.json'],
+  ['web', '-e', "fs.cpSync('src/web/static', 'dist/web', { recursive: true })"],
+];
+const compile = [...tsc, 'tsconfig.json'];
+const build = [...web, compile];
 
 /** Each step: a name to report, then the arguments of `node`. The task's own arguments go to its last step. */
 const tasks = {
-  bench: [build, tsx('tools/bench/main.ts')],
-  build: [build],
-  check: [biome, dockerfile, [...tsc, 'tsconfig.test.json']],
-  demo: [build, tsx('tools/demo.ts')],
+  bench: [...build, tsx('tools/bench/main.ts')],
+  build,
+  check: [biome, dockerfile, ...web, [...tsc, 'tsconfig.test.json']],
+  demo: [...build, tsx('tools/demo.ts')],
+  dev: [...web, tsx('src/cli.ts')],
   openapi: [tsx('tools/openapi.ts')],
   test: [biome, [...tsc, 'tsconfig.test.json'], vitest],
   testenv: [tsx('tools/testenv/main.ts')],
-  'test:unit': [[...vitest, '--project', 'unit']],
+  'test:unit': [...web, [...vitest, '--project', 'unit']],
 };
 
 function requireNode() {
@@ -155,7 +162,7 @@ function printTally(/** @type {number} */ failedChecks, /** @type {boolean} */ t
 async function test(/** @type {string[]} */ args) {
   let failedChecks = 0;
   if (args.length === 0) {
-    for (const [name, ...step] of [...tasks.check, build]) {
+    for (const [name, ...step] of [...tasks.check, compile]) {
       if ((await run(process.execPath, step)) === 0) continue;
       console.error(`${name}: failed`);
       failedChecks += 1;

@@ -12,6 +12,7 @@ import { createMetrics } from './metrics.ts';
 import { swaggerOptions } from './openapi.ts';
 import { sendProblem, toProblem } from './problems.ts';
 import { createRouteTable, type RouteTable } from './route-table.ts';
+import { dashboardRoutes } from './routes/dashboard.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -54,6 +55,7 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
   await app.register(healthRoutes, { control });
   await app.register(probeRoutes, { control });
   await app.register(metricsRoutes, { registry: createMetrics({ control, version, node }) });
+  await app.register(dashboardRoutes);
   await app.register(docsRoutes);
 };
 

@@ -1,4 +1,4 @@
-/** `/openapi.json`, Swagger UI at `/docs`, and `/`, which leads there. */
+/** `/openapi.json`, and Swagger UI at `/docs`. */
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
@@ -28,10 +28,6 @@ export const docsRoutes: FastifyPluginAsyncTypebox = async (app) => {
   openRoutes(app);
 
   app.get('/openapi.json', { schema: documentSchema }, async () => app.swagger());
-
-  app.get('/', { schema: { hide: true } }, async (_request, reply) =>
-    reply.redirect(`${app.prefix}/docs`),
-  );
 
   await app.register(swaggerUi, {
     routePrefix: '/docs',
