@@ -49,25 +49,39 @@ const minimumBytes = 19;
  * `BinlogDecoder.decodeInner`. What `push` returns are views of the pieces, where an event lies within one.
  */
 export class PayloadSplitter {
-  #rest: Buffer = Buffer.alloc(0);
+  /** The beginning of an event. */
+  #rest: Buffer[] = [];
+  #restBytes = 0;
+  /** Before there is so much, nothing gets out: what is waiting is put together once, not with every piece. */
+  #neededBytes = minimumBytes;
 
   push(piece: Buffer): Buffer[] {
-    const bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
+    if (this.#restBytes + piece.length < this.#neededBytes) {
+      this.#rest.push(piece);
+      this.#restBytes += piece.length;
+      return [];
+    }
+    const bytes = this.#restBytes === 0 ? piece : Buffer.concat([...this.#rest, piece]);
     const events: Buffer[] = [];
     let offset = 0;
+    this.#neededBytes = minimumBytes;
     while (bytes.length - offset >= minimumBytes) {
       const size = bytes.readUInt32LE(offset + sizeOffset);
       if (size < minimumBytes) throw malformed('an event in a compressed transaction is too short');
-      if (offset + size > bytes.length) break;
+      if (offset + size > bytes.length) {
+        this.#neededBytes = size;
+        break;
+      }
       events.push(bytes.subarray(offset, offset + size));
       offset += size;
     }
-    this.#rest = bytes.subarray(offset);
+    this.#restBytes = bytes.length - offset;
+    this.#rest = this.#restBytes === 0 ? [] : [bytes.subarray(offset)];
     return events;
   }
 
   /** @throws WatcherError `unsupported_event` when a part of an event is left. */
   finish(): void {
-    if (this.#rest.length > 0) throw truncated();
+    if (this.#restBytes > 0) throw truncated();
   }
 }

@@ -1,0 +1,90 @@
+/** The server's log as events with their places, in order. */
+import type { MysqlPosition } from '../../replication/position.ts';
+import { BinlogDecoder } from './binlog/decode.ts';
+import type { LogReaderOptions } from './log-connection.ts';
+import { LogConnection } from './log-connection.ts';
+import type { LogEvent } from './log-event.ts';
+import { loadZstd, payloadEvents } from './log-payload.ts';
+import { comparePlaces } from './log-place.ts';
+import type { LogRequest } from './log-request.ts';
+import { PlaceTracker } from './log-tracker.ts';
+
+export type { LogReaderOptions } from './log-connection.ts';
+
+/** Of a compressed transaction, so many bytes at least are handed out at once. */
+const batchBytes = 256 * 1024;
+
+/**
+ * Reads the log after `from`, which is a place between transactions: by its GTIDs where the server has them on, else
+ * by file and offset. A batch is what has arrived; the server sends no more while 512 KiB wait. At the end of the log
+ * a heartbeat comes each second; by GTIDs, one may come first with a place before `from`, while the server looks for
+ * where to begin. Ends only by throwing.
+ * @throws WatcherError, classified: `binlog_purged`, `source_replaced`, `server_id_clash`, `source_unavailable`,
+ *   `unsupported_event`, and what a login can end with; or the signal's reason.
+ */
+export async function* readLog(
+  options: LogReaderOptions,
+  from: MysqlPosition,
+  signal: AbortSignal,
+): AsyncGenerator<readonly LogEvent[]> {
+  if (options.facts.flavour === 'mysql') await loadZstd();
+  const connection = await LogConnection.open(options, from, signal);
+  try {
+    const log = new LogDecoder(connection.request);
+    for (;;) {
+      const arrived = await connection.take();
+      for (const batch of log.batches(arrived)) {
+        yield batch;
+        signal.throwIfAborted();
+      }
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+/** Events of one connection: from their bytes, in order, to what `readLog` gives out. */
+export class LogDecoder {
+  readonly #decoder: BinlogDecoder;
+  readonly #tracker: PlaceTracker;
+  #skipTo: LogRequest['skipTo'];
+
+  constructor({ checksum, start, skipTo }: Omit<LogRequest, 'command'>) {
+    this.#decoder = new BinlogDecoder(checksum);
+    this.#tracker = new PlaceTracker(start);
+    this.#skipTo = skipTo;
+  }
+
+  /** Several, where a compressed transaction is among the events. */
+  *batches(arrived: readonly Buffer[]): Generator<readonly LogEvent[]> {
+    let batch: LogEvent[] = [];
+    for (const bytes of arrived) {
+      const located = this.#tracker.locate(this.#decoder.decode(bytes));
+      if (this.#isSkipped(located)) continue;
+      if (located.event.type !== 'transaction_payload') {
+        batch.push(located);
+        continue;
+      }
+      let unpackedBytes = 0;
+      for (const group of payloadEvents(located.event)) {
+        for (const inner of group) {
+          batch.push({ ...located, event: this.#decoder.decodeInner(inner) });
+          unpackedBytes += inner.length;
+        }
+        if (unpackedBytes < batchBytes) continue;
+        yield batch;
+        batch = [];
+        unpackedBytes = 0;
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** What is in the file before the place that could not be asked for. */
+  #isSkipped({ file, start, end }: LogEvent): boolean {
+    if (this.#skipTo === null) return false;
+    const after = comparePlaces({ file, offset: end }, this.#skipTo) > 0;
+    if (after) this.#skipTo = null;
+    return !after && start < end;
+  }
+}
