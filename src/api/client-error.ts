@@ -16,7 +16,7 @@ export function answerClientError(
   // Half an answer is on its way already: another one would be read as a part of it.
   const begun = socket._httpMessage?.headersSent === true;
   // Of a handshake that failed nothing can be said: there is no connection to say it on.
-  const noTls = error.code?.startsWith('ERR_SSL_') === true;
+  const noTls = /^ERR_(?:SSL|TLS)_/.test(error.code ?? '');
   if (error.code === 'ECONNRESET' || noTls || !socket.writable || begun) {
     socket.destroy();
     return;

@@ -14,9 +14,6 @@ export function secureContextOptions({ cert, key }: ApiTls): SecureContextOption
   return { cert, key, minVersion: 'TLSv1.2' };
 }
 
-/** How long a client may take for its handshake. */
-export const handshakeTimeoutMs = 10_000;
-
 /**
  * Another certificate, for connections that are made from now on; what is open goes on.
  * @throws when the two are not valid together, and then nothing has changed; or when the server was not built with TLS.

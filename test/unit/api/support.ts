@@ -4,16 +4,28 @@ import { pino } from 'pino';
 import Type, { type TSchema } from 'typebox';
 import { Check, Errors } from 'typebox/value';
 import { expect } from 'vitest';
-import { buildApp } from '../../../src/api/app.ts';
+import { type AppOptions, buildApp } from '../../../src/api/app.ts';
 import { Problem } from '../../../src/api/schemas/problem.ts';
 import { Sync } from '../../../src/api/schemas/sync.ts';
 import type { SyncControl } from '../../../src/replication/status.ts';
+import { StubConfiguration } from '../../support/configuration.ts';
 
 export const silent = pino({ level: 'silent' });
 
 /** Closed by `await using`. */
-export function appOver(control: SyncControl, logger = silent) {
-  const app = buildApp({ control, logger, version: '1.2.3', node: '20.19.0' });
+export function appOver(
+  control: SyncControl,
+  logger = silent,
+  options: Partial<Omit<AppOptions, 'control' | 'logger'>> = {},
+) {
+  const app = buildApp({
+    control,
+    logger,
+    configuration: new StubConfiguration(),
+    version: '1.2.3',
+    node: '20.19.0',
+    ...options,
+  });
   return { app, [Symbol.asyncDispose]: () => app.close() };
 }
 
