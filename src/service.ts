@@ -2,7 +2,6 @@
  * Config → the running service: etcd client, a replicator for each sync, and the supervisor over them. It knows no
  * process and no HTTP server; `main.ts` ties those to it.
  */
-import type { Logger } from 'pino';
 import { syncFromJson, syncToJson } from './api/sync-json.ts';
 import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
 import type { ConfigControl } from './config/control.ts';
@@ -18,6 +17,7 @@ import { stateKeys } from './etcd/state-keys.ts';
 import { Reloader, type ReloadTarget } from './reload/reloader.ts';
 import { maxHeldBytes } from './replication/held-changes.ts';
 import { compileTemplate, syncPrefix } from './replication/key-template.ts';
+import type { Log } from './replication/log.ts';
 import { Replicator, type ReplicatorSettings } from './replication/replicator.ts';
 import {
   type EtcdContact,
@@ -34,10 +34,16 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** What there is of pino here: a host's logger may be another one. */
+export interface ServiceLogger extends Log {
+  level: string;
+  child(bindings: { readonly sync: string }): ServiceLogger;
+}
+
 const maxBackoffMs = 60_000;
 
 interface Shared {
-  readonly logger: Logger;
+  readonly logger: ServiceLogger;
   readonly client: EtcdClient;
   readonly session: Session;
   readonly limits: ServerLimits;
@@ -47,12 +53,15 @@ interface Shared {
 
 export interface ServiceOptions {
   readonly config: Config;
-  readonly logger: Logger;
+  readonly logger: ServiceLogger;
+  /** True: the level of the logger is not ours, `log_level` does not set it. */
+  readonly foreignLogger?: boolean;
   /** Reads the configuration again, with every file that it names. */
   readonly reread: () => LoadResult;
 }
 
-export function createService({ config, logger, reread }: ServiceOptions): Service {
+export function createService(options: ServiceOptions): Service {
+  const { config, logger, foreignLogger = false, reread } = options;
   const contact: EtcdContact = {
     everReached: false,
     reachable: false,
@@ -90,6 +99,7 @@ export function createService({ config, logger, reread }: ServiceOptions): Servi
     log: logger,
   });
   reloader.onReload(({ logLevel }) => {
+    if (foreignLogger) return;
     for (const { log } of syncs.values()) log.level = logLevel;
   });
   return {
@@ -145,7 +155,7 @@ export function etcdClientOptions(etcd: EtcdConfig): Parameters<typeof createEtc
 }
 
 interface AssembledSync extends SupervisedSync {
-  readonly log: Logger;
+  readonly log: ServiceLogger;
 }
 
 function assembleSync(sync: SyncConfig, config: Config, shared: Shared): AssembledSync {
@@ -192,7 +202,7 @@ function digestOf({ name }: SyncConfig, config: Config): string {
   return syncDigests(config).get(name) ?? '';
 }
 
-function settingsOf(sync: SyncConfig, { etcd }: Config, log: Logger): ReplicatorSettings {
+function settingsOf(sync: SyncConfig, { etcd }: Config, log: ServiceLogger): ReplicatorSettings {
   const now = (): Date => new Date();
   return {
     autostart: sync.autostart,
