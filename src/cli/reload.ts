@@ -1,4 +1,5 @@
 /** `watcher reload` */
+import type { ConfigReloadJson } from '../api/schemas/config.ts';
 import { Refused } from './answers.ts';
 import { connect } from './client.ts';
 import { CommandFailed } from './failure.ts';
@@ -20,19 +21,19 @@ export async function reload(options: ReloadOptions, around: Surroundings): Prom
   const text =
     options.json === true
       ? JSON.stringify(answer, null, 2)
-      : reloadLines(answer, dryRun, around.style).join('\n');
+      : reloadLines(answer as ConfigReloadJson, around.style).join('\n');
   around.out(`${text}\n`);
   return 0;
 }
 
 /** Every violation, as `watcher check` prints them; the file is one of the instance that was asked. */
 function withViolations(refused: Refused): CommandFailed {
-  const violations = refused.problem?.violations ?? [];
+  const { violations = [], title = '' } = refused.problem ?? {};
   if (violations.length === 0) return refused;
   const lines = violations.map(({ path, line, message }) =>
     [line === null ? '' : `line ${line}`, path, message].filter((part) => part !== '').join(': '),
   );
-  const failure = new CommandFailed([refused.message, ...lines].join('\n  '), refused.remedy, {
+  const failure = new CommandFailed([title, ...lines].join('\n  '), refused.remedy, {
     exitCode: refused.exitCode,
   });
   return new Refused(failure, refused.problem);
