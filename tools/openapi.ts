@@ -5,6 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { buildApp } from '../src/api/app.ts';
+import type { ConfigControl } from '../src/config/control.ts';
 import type { SyncControl } from '../src/replication/status.ts';
 
 const file = new URL('../openapi/openapi.json', import.meta.url);
@@ -15,6 +16,7 @@ export async function generateOpenapi(): Promise<string> {
   const { version } = JSON.parse(manifest) as { version: string };
   const app = buildApp({
     control: noSyncs,
+    configuration: noConfiguration,
     logger: pino({ level: 'silent' }),
     version,
     node: process.versions.node,
@@ -41,8 +43,16 @@ const noSyncs: SyncControl = {
   get: unused,
   setDesired: unused,
   requestDump: unused,
+  drop: unused,
   etcdContact: unused,
   observe: () => {},
+};
+
+const noConfiguration: ConfigControl = {
+  current: unused,
+  reload: unused,
+  lastReloadOk: unused,
+  onReload: () => {},
 };
 
 if (import.meta.filename === process.argv[1]) {

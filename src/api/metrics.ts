@@ -3,11 +3,13 @@
  * Prometheus asks. Everything belongs to one registry, so that two servers can live in one process.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ConfigControl } from '../config/control.ts';
 import { syncStates } from '../replication/lifecycle.ts';
 import type { SyncControl, SyncStatus } from '../replication/status.ts';
 
 export interface MetricsOptions {
   readonly control: SyncControl;
+  readonly configuration: Pick<ConfigControl, 'lastReloadOk'>;
   readonly version: string;
   readonly node: string;
 }
@@ -17,16 +19,20 @@ const txnBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 const rowOps = ['insert', 'update', 'delete', 'truncate', 'dump'] as const;
 
-export function createMetrics({ control, version, node }: MetricsOptions): Registry {
+export function createMetrics(options: MetricsOptions): Registry {
+  const { control } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  registerConstants(registry, version, node);
+  registerProcess(registry, options);
   registerCounters(registry, control);
   for (const gauge of gauges) registerGauge(registry, control, gauge);
   return registry;
 }
 
-function registerConstants(registry: Registry, version: string, node: string): void {
+function registerProcess(
+  registry: Registry,
+  { configuration, version, node }: MetricsOptions,
+): void {
   new Gauge({
     name: 'watcher_build_info',
     help: 'Always 1; the versions are in the labels.',
@@ -37,7 +43,10 @@ function registerConstants(registry: Registry, version: string, node: string): v
     name: 'watcher_config_last_reload_success',
     help: '1 if the configuration was valid when it was last read.',
     registers: [registry],
-  }).set(1);
+    collect() {
+      this.set(configuration.lastReloadOk() ? 1 : 0);
+    },
+  });
 }
 
 function registerCounters(registry: Registry, control: SyncControl): void {

@@ -4,6 +4,7 @@
  */
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { ConfigControl } from '../config/control.ts';
 import { WatcherError } from '../errors.ts';
 import type { SyncControl } from '../replication/status.ts';
 import { createGuard, type Guard, type GuardOptions, needOf } from './auth.ts';
@@ -12,14 +13,18 @@ import { createMetrics } from './metrics.ts';
 import { swaggerOptions } from './openapi.ts';
 import { sendProblem, toProblem } from './problems.ts';
 import { createRouteTable, type RouteTable } from './route-table.ts';
+import { configRoutes } from './routes/config.ts';
 import { dashboardRoutes } from './routes/dashboard.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { dropRoutes } from './routes/drop.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { probeRoutes } from './routes/probes.ts';
 import { syncRoutes } from './routes/syncs.ts';
+import { ConfigReload, EffectiveConfig } from './schemas/config.ts';
+import { Dropped } from './schemas/drop.ts';
 import { Liveness, Readiness, SyncHealth } from './schemas/health.ts';
 import { Problem } from './schemas/problem.ts';
 import { Sync, SyncList } from './schemas/sync.ts';
@@ -29,14 +34,27 @@ import { validatorCompiler } from './validation.ts';
 /** Who may call; a server that embeds the API must give `tokens`, not empty, or `authenticate`. */
 export interface ApiOptions extends GuardOptions {
   readonly control: SyncControl;
+  readonly configuration: ConfigControl;
   /** The version of Watcher, for the document and the metrics. */
   readonly version: string;
   /** The version of Node.js, for the metrics. */
   readonly node: string;
 }
 
+const components = [
+  Sync,
+  SyncList,
+  SyncHealth,
+  Dropped,
+  Liveness,
+  Readiness,
+  ConfigReload,
+  EffectiveConfig,
+  Problem,
+];
+
 export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
-  const { control, version, node } = options;
+  const { control, configuration, version, node } = options;
   const table = createRouteTable();
   app.addHook('onRoute', (route) => table.add(route));
   app.setValidatorCompiler(validatorCompiler);
@@ -45,16 +63,17 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
   registerBodyParsers(app);
   registerEdges(app, table, createGuard(options));
 
-  for (const component of [Sync, SyncList, SyncHealth, Liveness, Readiness, Problem]) {
-    app.addSchema(component);
-  }
+  for (const component of components) app.addSchema(component);
   await app.register(swagger, swaggerOptions(version, app.prefix));
   await app.register(syncRoutes, { control });
   await app.register(eventRoutes, { control });
   await app.register(orderRoutes, { control });
+  await app.register(dropRoutes, { control });
   await app.register(healthRoutes, { control });
   await app.register(probeRoutes, { control });
-  await app.register(metricsRoutes, { registry: createMetrics({ control, version, node }) });
+  await app.register(configRoutes, { configuration });
+  const registry = createMetrics({ control, configuration, version, node });
+  await app.register(metricsRoutes, { registry });
   await app.register(dashboardRoutes);
   await app.register(docsRoutes);
 };

@@ -7,6 +7,7 @@
  * 4. Anything else: `internal`.
  */
 import type { FastifyError, FastifyReply } from 'fastify';
+import { ConfigInvalid } from '../config/control.ts';
 import { type ErrorCode, errorCodes, WatcherError } from '../errors.ts';
 import type { ProblemJson, ViolationJson } from './schemas/problem.ts';
 import { violationsOf } from './validation.ts';
@@ -49,10 +50,17 @@ export function sendProblem(reply: FastifyReply, document: ProblemJson): Fastify
 
 function ofWatcherError(error: WatcherError): ProblemJson {
   const status = errorCodes[error.code].status;
-  // A code without a status is about a sync, not about a request: it must not get here.
-  if (status === undefined) return problem('internal');
+  // A code without a status is about a sync, not about a request.
+  if (status === undefined) return problem(isOfEtcd(error.code) ? 'etcd_unavailable' : 'internal');
   if (status >= 500) return problem(error.code);
-  return problem(error.code, { detail: error.message, remedy: error.remedy });
+  const { message: detail, remedy } = error;
+  const violations = error instanceof ConfigInvalid ? { violations: error.violations } : {};
+  return problem(error.code, { detail, remedy, ...violations });
+}
+
+/** An order that etcd did not take, for whatever reason of etcd's: the log says which. */
+function isOfEtcd(code: ErrorCode): boolean {
+  return code.startsWith('etcd_');
 }
 
 function ofValidation(

@@ -1,8 +1,9 @@
 /** Coordination of the instances of one sync, over etcd. */
 import type { Coordination, Lead, SyncOrders } from '../replication/coordination.ts';
+import { claimSync } from './claim.ts';
 import type { EtcdClient } from './client.ts';
 import { createControl, createStatusPublisher, parseDesired, parseRequest } from './control.ts';
-import { campaign } from './election.ts';
+import { campaign, candidateKey, parseCandidate } from './election.ts';
 import type { ServerLimits } from './limits.ts';
 import { ownerOfThisProcess } from './owner.ts';
 import type { KeyValue } from './responses.ts';
@@ -18,6 +19,8 @@ export interface EtcdCoordinationOptions {
   readonly statePrefix: string;
   readonly sync: string;
   readonly instance: string;
+  /** Digest of this instance's configuration of the sync. */
+  readonly digest: string;
   /** A status could not be published; the next one is tried again. */
   readonly onPublishError: (error: Error) => void;
   readonly now: () => Date;
@@ -25,13 +28,18 @@ export interface EtcdCoordinationOptions {
 
 export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordination {
   const { client, statePrefix, sync } = options;
+  const own: Own = { digest: options.digest, key: null };
   const control = createControl(client, statePrefix, sync);
   const keys = stateKeys(statePrefix, sync);
   // The API answers with a problem after this long; it does not hang while etcd is away.
   const patience = (): AbortSignal => AbortSignal.timeout(5_000);
   return {
-    campaign: (signal, onStandby) => lead(options, signal, onStandby),
-    orders: (signal) => followOrders(client, keys, signal),
+    campaign: (signal, onStandby) => lead(options, own, signal, onStandby),
+    claim: (signal) => claimSync(options, own.digest, signal),
+    orders: (signal) => followOrders(client, keys, own, signal),
+    configure(digest) {
+      own.digest = digest;
+    },
     setDesired: (desired) => control.writeDesired(desired, patience()),
     putRequest: ({ id, tables }) =>
       control.writeRequest({ id, tables, requested_at: options.now().toISOString() }, patience()),
@@ -42,24 +50,34 @@ export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordi
   };
 }
 
+/** What this instance tells the others of itself. */
+interface Own {
+  digest: string;
+  /** Its key in the election, once it has campaigned. */
+  key: string | null;
+}
+
 async function lead(
   options: EtcdCoordinationOptions,
+  own: Own,
   signal: AbortSignal,
   onStandby: (leader: string | null) => void,
 ): Promise<Lead> {
   const { client, statePrefix, sync, instance, limits } = options;
   const lease = await options.session.lease(signal);
-  const candidate = {
+  const entered = {
     instance,
     owner: ownerOfThisProcess(),
     started_at: options.now().toISOString(),
   };
+  let stated = own.digest;
+  own.key = candidateKey(statePrefix, sync, lease.id);
   const leadership = await campaign({
     client,
     statePrefix,
     sync,
     lease,
-    candidate,
+    candidate: { ...entered, config: stated },
     signal,
     onStandby: (leader) => onStandby(leader?.instance ?? null),
   });
@@ -80,7 +98,17 @@ async function lead(
       leader: leadership,
     }),
     lost: leadership.lost,
-    publish: (status) => publisher.publish(status),
+    publish(status) {
+      publisher.publish(status);
+      if (stated === own.digest) return;
+      const before = stated;
+      stated = own.digest;
+      leadership.restate({ ...entered, config: stated }).catch((error: Error) => {
+        // The next status tries again.
+        stated = before;
+        options.onPublishError(error);
+      });
+    },
     async release() {
       publisher.close();
       // Before another can lead: the key would be the next leader's.
@@ -94,18 +122,19 @@ async function lead(
 async function* followOrders(
   client: EtcdClient,
   keys: StateKeys,
+  own: Own,
   signal: AbortSignal,
 ): AsyncGenerator<SyncOrders, never> {
   const range = { key: keys.desired, end: keys.tables };
   for (;;) {
     const { kvs, revision } = await client.range(range, { signal });
     const current = new Map(kvs.map((kv) => [kv.key, kv]));
-    yield ordersFrom(current, keys);
+    yield ordersFrom(current, keys, own);
     try {
       for await (const event of watch({ client, ...range, revision: revision + 1n, signal })) {
         if (event.type === 'delete') current.delete(event.key);
         else current.set(event.key, { ...event, createRevision: 0n });
-        if (!event.key.startsWith(keys.leader)) yield ordersFrom(current, keys);
+        yield ordersFrom(current, keys, own);
       }
     } catch (error) {
       if (!(error instanceof WatchCompacted)) throw error;
@@ -113,7 +142,7 @@ async function* followOrders(
   }
 }
 
-function ordersFrom(current: ReadonlyMap<string, KeyValue>, keys: StateKeys): SyncOrders {
+function ordersFrom(current: ReadonlyMap<string, KeyValue>, keys: StateKeys, own: Own): SyncOrders {
   const desired = current.get(keys.desired);
   const request = current.get(keys.request);
   return {
@@ -121,5 +150,15 @@ function ordersFrom(current: ReadonlyMap<string, KeyValue>, keys: StateKeys): Sy
     desiredRevision: desired?.modRevision ?? 0n,
     request: request === undefined ? null : parseRequest(request.key, request.value),
     published: current.get(keys.status)?.value ?? null,
+    differing: differing([...current.values()], keys, own),
   };
+}
+
+/** The candidates that say another digest; a version that says none is not judged. */
+function differing(kvs: readonly KeyValue[], keys: StateKeys, own: Own): readonly string[] {
+  const others = kvs
+    .filter(({ key }) => key.startsWith(keys.leader) && key !== own.key)
+    .map(({ value }) => parseCandidate(value))
+    .filter((candidate) => (candidate?.config ?? own.digest) !== own.digest);
+  return [...new Set(others.map((candidate) => candidate?.instance ?? ''))].sort();
 }

@@ -21,6 +21,8 @@ export interface Candidate {
   readonly owner: Owner | null;
   /** RFC 3339 */
   readonly started_at: string;
+  /** Digest of its configuration of the sync, without secrets: instances of one sync should have the same. */
+  readonly config: string;
 }
 
 export interface CampaignOptions {
@@ -38,11 +40,14 @@ export interface CampaignOptions {
 export interface Leadership extends LeaderGuard {
   /** Aborted once the lease is lost. */
   readonly lost: AbortSignal;
+  /** Writes the candidate's key anew, if it is still there: its configuration has changed. */
+  restate(candidate: Candidate): Promise<void>;
   /** Lets the next candidate lead at once. @throws WatcherError when etcd does not answer. */
   resign(): Promise<void>;
 }
 
 const deadCheckIntervalMs = 1_000;
+const withdrawMs = 1_000;
 
 /**
  * Resolves when this instance leads.
@@ -50,11 +55,36 @@ const deadCheckIntervalMs = 1_000;
  * again with the same lease; the reason of an aborted signal.
  */
 export async function campaign(options: CampaignOptions): Promise<Leadership> {
-  const { client, lease, isDead = isCertainlyDead, onStandby } = options;
-  const { leader: prefix } = stateKeys(options.statePrefix, options.sync);
-  const key = `${prefix}${lease.id.toString(16)}`;
+  const { client, lease } = options;
+  const key = candidateKey(options.statePrefix, options.sync, lease.id);
   const signal = AbortSignal.any([options.signal, lease.lost]);
-  const createRevision = await enter(client, key, options.candidate, lease.id, signal);
+  let createRevision: bigint;
+  try {
+    createRevision = await enter(client, key, options.candidate, lease.id, signal);
+    await untilFirst({ ...options, signal }, key, createRevision);
+  } catch (error) {
+    if (options.signal.aborted && lease.isValid()) await withdraw(client, key);
+    throw error;
+  }
+  return {
+    key,
+    createRevision,
+    lost: lease.lost,
+    isValid: () => lease.isValid(),
+    restate: (candidate) => restate(client, { key, createRevision, lease: lease.id }, candidate),
+    resign: async () => {
+      await removeKey(client, key, createRevision, undefined);
+    },
+  };
+}
+
+/** Waits until no older candidate is left. */
+async function untilFirst(
+  { client, statePrefix, sync, isDead = isCertainlyDead, onStandby, signal }: CampaignOptions,
+  key: string,
+  createRevision: bigint,
+): Promise<void> {
+  const { leader: prefix } = stateKeys(statePrefix, sync);
   for (;;) {
     const { kvs, revision } = await client.range(
       { key: prefix, end: prefixEnd(prefix) },
@@ -70,19 +100,39 @@ export async function campaign(options: CampaignOptions): Promise<Leadership> {
     }
     const [leader] = alive;
     const predecessor = alive.at(-1);
-    if (leader === undefined || predecessor === undefined) break;
+    if (leader === undefined || predecessor === undefined) return;
     onStandby?.(parseCandidate(leader.value));
     await untilGone(client, predecessor, revision, isDead, signal);
   }
-  return {
-    key,
-    createRevision,
-    lost: lease.lost,
-    isValid: () => lease.isValid(),
-    resign: async () => {
-      await removeKey(client, key, createRevision, undefined);
-    },
-  };
+}
+
+/**
+ * A candidate that waits no more leaves the queue: its lease lives on with the process, and nobody behind its key
+ * could lead. What etcd does not take in a second goes with the lease.
+ */
+async function withdraw(client: EtcdClient, key: string): Promise<void> {
+  try {
+    await client.delete({ key }, { timeoutMs: withdrawMs });
+  } catch (error) {
+    if (etcdError(error).code === 'internal') throw error;
+  }
+}
+
+async function restate(
+  client: EtcdClient,
+  own: { readonly key: string; readonly createRevision: bigint; readonly lease: bigint },
+  candidate: Candidate,
+): Promise<void> {
+  const { key, createRevision, lease } = own;
+  await client.txn({
+    compare: [{ key, target: 'create', revision: createRevision }],
+    success: [{ kind: 'put', key, value: JSON.stringify(candidate), lease }],
+  });
+}
+
+/** The key of the instance that holds a lease. */
+export function candidateKey(statePrefix: string, sync: string, lease: bigint): string {
+  return `${stateKeys(statePrefix, sync).leader}${lease.toString(16)}`;
 }
 
 /** Who leads a sync now, or null. */
@@ -120,7 +170,7 @@ function byAge(kvs: readonly KeyValue[]): readonly KeyValue[] {
   return [...kvs].sort((a, b) => (a.createRevision < b.createRevision ? -1 : 1));
 }
 
-function parseCandidate(text: string): Candidate | null {
+export function parseCandidate(text: string): Candidate | null {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || !('instance' in value)) return null;

@@ -20,6 +20,18 @@ export interface Lead {
   release(): Promise<void>;
 }
 
+/** A leadership of a moment, to remove what a sync left in the store. */
+export interface Claim {
+  readonly sink: Sink;
+  /** As that of a lead. */
+  readonly lost: AbortSignal;
+  /** Watcher's own keys of the sync but `desired`; one that ends with `/` stands for all keys under it. */
+  stateKeys(signal: AbortSignal): Promise<readonly string[]>;
+  /** Removes them, in one transaction. Nothing can be written by the sink afterwards. */
+  removeState(signal: AbortSignal): Promise<void>;
+  release(): Promise<void>;
+}
+
 /** What the store holds for a sync. */
 export interface SyncOrders {
   readonly desired: Desired | null;
@@ -28,6 +40,8 @@ export interface SyncOrders {
   readonly request: DumpRequest | null;
   /** The leader's published status; null: nobody leads. */
   readonly published: string | null;
+  /** Names of the instances that take part with another configuration of the sync than this one. */
+  readonly differing: readonly string[];
 }
 
 /** Every call throws WatcherError `etcd_unavailable` and the like. */
@@ -37,9 +51,16 @@ export interface Coordination {
    * @param onStandby called when another instance leads, with its name if it is known.
    */
   campaign(signal: AbortSignal, onStandby: (leader: string | null) => void): Promise<Lead>;
+  /**
+   * Leads at once or not at all, and so that this process cannot lead it otherwise meanwhile.
+   * @throws WatcherError `sync_not_stopped` when somebody leads.
+   */
+  claim(signal: AbortSignal): Promise<Claim>;
   /** The orders now, and then whenever they change. Never ends but by throwing. */
   orders(signal: AbortSignal): AsyncIterable<SyncOrders>;
   setDesired(desired: Desired): Promise<void>;
+  /** Tells the other instances which configuration of the sync this one has. Returns at once. */
+  configure(digest: string): void;
   putRequest(request: DumpRequest): Promise<void>;
   /** Removes the request if it is still this one. */
   clearRequest(id: string): Promise<void>;

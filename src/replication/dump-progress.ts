@@ -31,6 +31,14 @@ export class DumpProgress {
     if (startedAt !== null) this.#state = finishedAt === null ? 'interrupted' : 'done';
   }
 
+  /** As if there had never been a dump. */
+  reset(): void {
+    this.#state = 'none';
+    this.#startedAt = null;
+    this.#finishedAt = null;
+    this.#tables.clear();
+  }
+
   /** The tables of the sync; those that are not known yet are pending or, with `rows`, done. */
   know(table: string, state: TableDumpState, rows: number, rowsEstimated: number | null): void {
     this.#tables.set(table, { state, rows, rowsEstimated });
@@ -38,6 +46,11 @@ export class DumpProgress {
 
   forget(table: string): void {
     this.#tables.delete(table);
+  }
+
+  /** Forgets what is not among these tables: it has left the sync since. */
+  keep(tables: ReadonlySet<string>): void {
+    for (const table of this.#tables.keys()) if (!tables.has(table)) this.#tables.delete(table);
   }
 
   begin(tables: readonly DumpedTable[]): void {

@@ -8,6 +8,8 @@
  *   ended               ▼ │                                            ▼
  *      │             standby        backing_off ◄─retry─┬── any attempt that threw
  *   stopping ◄─stop─ any            failed      ◄─give_up┘
+ *
+ * A reload leads from any state but stopped and stopping to starting.
  */
 export const syncStates = [
   'stopped',
@@ -36,6 +38,8 @@ export const syncEvents = [
   'retry',
   /** the attempt threw, and a person must act */
   'give_up',
+  /** its configuration is another one now: a fresh attempt follows at once */
+  'reload',
   'stop',
   /** what was running has ended after a stop */
   'ended',
@@ -53,6 +57,7 @@ const never: Row = {
   stream: null,
   retry: null,
   give_up: null,
+  reload: null,
   stop: null,
   ended: null,
 };
@@ -64,6 +69,7 @@ const attempt: Row = {
   stream: 'streaming',
   retry: 'backing_off',
   give_up: 'failed',
+  reload: 'starting',
   stop: 'stopping',
 };
 
@@ -72,15 +78,16 @@ export const transitions: Readonly<Record<SyncState, Row>> = {
   starting: { ...attempt, lead: 'starting' },
   dumping: attempt,
   streaming: attempt,
-  backing_off: { ...never, start: 'starting', stop: 'stopping' },
+  backing_off: { ...never, start: 'starting', reload: 'starting', stop: 'stopping' },
   standby: {
     ...never,
     lead: 'starting',
     retry: 'backing_off',
     give_up: 'failed',
+    reload: 'starting',
     stop: 'stopping',
   },
-  failed: { ...never, start: 'starting', stop: 'stopping' },
+  failed: { ...never, start: 'starting', reload: 'starting', stop: 'stopping' },
   stopping: { ...never, ended: 'stopped' },
 };
 

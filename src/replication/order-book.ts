@@ -5,12 +5,15 @@ import type { Desired } from './status.ts';
 export class OrderBook {
   /** The leader's status as it published it, for a standby. */
   published: string | null = null;
-  desired: Desired;
+  /** Instances that take part with another configuration of the sync. */
+  differing: readonly string[] = [];
   /** Whether the store has been read at all: before that nothing is begun. */
   known = false;
   /** An order to try at once, whatever pause there is; the attempt that follows takes it off. */
   tryNow = false;
-  readonly #autostart: boolean;
+  #autostart: boolean;
+  /** What was ordered; null: never anything, `autostart` says. */
+  #ordered: Desired | null = null;
   #desiredRevision = -1n;
   #request: DumpRequest | null = null;
   /** Id of the last request that was carried out: the store may show it for a while. */
@@ -18,7 +21,18 @@ export class OrderBook {
 
   constructor(autostart: boolean) {
     this.#autostart = autostart;
-    this.desired = autostart ? 'running' : 'stopped';
+  }
+
+  set autostart(autostart: boolean) {
+    this.#autostart = autostart;
+  }
+
+  get desired(): Desired {
+    return this.#ordered ?? (this.#autostart ? 'running' : 'stopped');
+  }
+
+  set desired(desired: Desired) {
+    this.#ordered = desired;
   }
 
   get wantsToRun(): boolean {
@@ -33,7 +47,8 @@ export class OrderBook {
   /** @returns whether the request is another one now. */
   read(orders: SyncOrders): boolean {
     this.published = orders.published;
-    this.desired = orders.desired ?? (this.#autostart ? 'running' : 'stopped');
+    this.differing = orders.differing;
+    this.#ordered = orders.desired;
     const rewritten = orders.desiredRevision !== this.#desiredRevision;
     if (this.known && rewritten) this.tryNow = this.wantsToRun;
     this.#desiredRevision = orders.desiredRevision;

@@ -4,9 +4,11 @@
  */
 import { toWatcherError, type WatcherError } from '../errors.ts';
 import type { PipelineEvents, PipelineOptions, StreamControl } from './attempt.ts';
+import { attemptEvents } from './attempt-events.ts';
 import { type BackoffPolicy, nextDelayMs } from './backoff.ts';
 import type { Coordination, DumpRequest, Lead, SyncOrders } from './coordination.ts';
 import type { Driver } from './driver.ts';
+import { type DropOrder, type DropReport, dropSync } from './drop-sync.ts';
 import { probeUntil } from './idle-probe.ts';
 import { Leadership } from './leadership.ts';
 import { nextState, type SyncEvent } from './lifecycle.ts';
@@ -16,13 +18,10 @@ import { runPipeline } from './pipeline.ts';
 import type { SyncObserver, SyncStatus } from './status.ts';
 import type { SyncBoard } from './sync-board.ts';
 import { Wakeup } from './wakeup.ts';
-import type { DurableBatch } from './writer.ts';
 
-export interface ReplicatorOptions {
-  readonly name: string;
+/** What of a sync its configuration says: another one may take its place while the sync runs. */
+export interface ReplicatorSettings {
   readonly autostart: boolean;
-  readonly board: SyncBoard;
-  readonly coordination: Coordination;
   /** A fresh driver, with connections of its own, for each attempt. */
   readonly createDriver: () => Driver;
   readonly pipeline: Omit<
@@ -32,6 +31,12 @@ export interface ReplicatorOptions {
   readonly backoff: BackoffPolicy;
   /** Failures in a row before the sync fails; 0: it never gives up. */
   readonly maxAttempts: number;
+}
+
+export interface ReplicatorOptions extends ReplicatorSettings {
+  readonly name: string;
+  readonly board: SyncBoard;
+  readonly coordination: Coordination;
   readonly observer: SyncObserver;
   readonly log: Log;
   readonly encodeStatus: (status: SyncStatus) => string;
@@ -42,8 +47,11 @@ export interface ReplicatorOptions {
 /** A fault of etcd while orders are followed is looked at again after this long. */
 const ordersRetryMs = 1_000;
 
+/** Why an attempt was ended, when another is to follow it with other settings. */
+const reconfigured = new Error('the sync has another configuration now');
+
 export class Replicator {
-  readonly #options: ReplicatorOptions;
+  #options: ReplicatorOptions;
   readonly #wakeup = new Wakeup();
   readonly #leadership: Leadership;
   readonly #orders: OrderBook;
@@ -95,14 +103,35 @@ export class Replicator {
     this.#wake();
   }
 
+  /** From now on with these settings: an attempt that runs is ended, and a fresh one follows under the same leadership. */
+  reconfigure(settings: ReplicatorSettings): void {
+    this.#options = { ...this.#options, ...settings };
+    this.#orders.autostart = settings.autostart;
+    if (this.#orders.wantsToRun) this.#attempt?.abort(reconfigured);
+    this.#wake();
+  }
+
+  /** @throws WatcherError; see `dropSync`. */
+  async drop(order: DropOrder, signal: AbortSignal): Promise<DropReport> {
+    const { board, pipeline } = this.#options;
+    const { syncPrefix } = pipeline;
+    const report = await dropSync({ ...this.#options, syncPrefix, order, signal });
+    if (!order.dryRun && board.state === 'stopped') board.dropped(order.parts);
+    return report;
+  }
+
   #wake(): void {
-    this.#options.board.desired = this.#orders.desired;
+    const { board } = this.#options;
+    board.desired = this.#orders.desired;
+    board.differing = this.#orders.differing;
     if (!this.#orders.wantsToRun) this.#attempt?.abort(new Error('the sync is to stop'));
     this.#wakeup.wake();
   }
 
   #idleUntil(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    return probeUntil(condition, { ...this.#options, wakeup: this.#wakeup }, signal);
+    const createDriver = (): Driver => this.#options.createDriver();
+    const options = { ...this.#options, createDriver, wakeup: this.#wakeup };
+    return probeUntil(condition, options, signal);
   }
 
   async #followOrders(signal: AbortSignal): Promise<void> {
@@ -137,6 +166,7 @@ export class Replicator {
     this.#transition('start');
     this.#failures = 0;
     while (!signal.aborted && this.#orders.wantsToRun) {
+      this.#transition('start');
       this.#orders.tryNow = false;
       const attempt = new AbortController();
       this.#attempt = attempt;
@@ -146,12 +176,10 @@ export class Replicator {
         this.#transition('lead');
         await this.#attemptOnce(lead, both);
       } catch (error) {
-        if (both.aborted) break;
-        if (!this.#leadership.isHeld) await this.#leadership.letGo();
-        await this.#recover(toWatcherError(error), both).catch((reason: unknown) => {
-          if (!both.aborted) throw reason;
-        });
+        if (both.aborted && attempt.signal.reason !== reconfigured) break;
+        if (!both.aborted) await this.#recover(toWatcherError(error), both);
       }
+      if (attempt.signal.reason === reconfigured) this.#beginAnew();
     }
     this.#transition('stop');
     board.progress.end('interrupted');
@@ -192,58 +220,23 @@ export class Replicator {
   }
 
   #events(): PipelineEvents {
-    const { board, observer, name, log } = this.#options;
-    return {
-      prepared: ({ tables, excluded, warnings }) => {
-        board.warnings = warnings;
-        for (const { table } of excluded) board.progress.know(table, 'excluded', 0, null);
-        log.info({ tables: tables.length, excluded: excluded.length }, 'the source is ready');
-      },
-      warnings: (warnings) => {
-        board.warnings = warnings;
-      },
-      loaded: (state) => board.loaded(state),
-      dumping: (cause) => {
-        log.info({ cause: cause?.message ?? null }, 'the dump begins');
-        if (cause !== null) {
-          board.failed(cause, null);
-          observer.error(name, cause.code);
-        }
-        this.#transition('dump');
-      },
+    return attemptEvents(this.#options, {
+      transition: (event) => this.#transition(event),
       streaming: (control) => {
-        log.info({}, 'the stream begins');
-        this.#transition('stream');
         this.#control = control;
-        board.oldestPending = () => control.oldestPending();
         const { request } = this.#orders;
         if (request !== null) control.redump(request.tables);
       },
-      received: (message) => board.received(message),
-      durable: (batch) => {
+      durable: () => {
         this.#failures = 0;
         this.#gaveUp = false;
-        board.durable(batch);
-        this.#count(batch);
       },
-      dumpedRows: (count) => observer.rows(name, 'dump', count),
       dumped: () => this.#dumped(),
-    };
-  }
-
-  #count({ tally, transactions, seconds }: DurableBatch): void {
-    const { observer, name } = this.#options;
-    observer.etcdTxn(name, seconds);
-    observer.transactions(name, transactions);
-    observer.rows(name, 'insert', tally.inserts);
-    observer.rows(name, 'update', tally.updates);
-    observer.rows(name, 'delete', tally.deletes);
-    observer.rows(name, 'truncate', tally.truncates);
+    });
   }
 
   #dumped(): void {
     const { coordination, log } = this.#options;
-    log.info({}, 'the dump is done');
     const request = this.#orders.fulfil();
     if (request === null) return;
     coordination.clearRequest(request).catch((error: unknown) => {
@@ -252,8 +245,25 @@ export class Replicator {
     });
   }
 
-  /** Waits for as long as the error asks for. */
+  #beginAnew(): void {
+    const { board, log } = this.#options;
+    log.info({}, 'the sync goes on with its new configuration');
+    board.progress.end('interrupted');
+    this.#failures = 0;
+    this.#transition('reload');
+  }
+
+  /** Waits for as long as the error asks for, or until the signal is aborted. */
   async #recover(error: WatcherError, signal: AbortSignal): Promise<void> {
+    if (!this.#leadership.isHeld) await this.#leadership.letGo();
+    try {
+      await this.#pauseAfter(error, signal);
+    } catch (reason) {
+      if (!signal.aborted) throw reason;
+    }
+  }
+
+  async #pauseAfter(error: WatcherError, signal: AbortSignal): Promise<void> {
     const { board, observer, name, log, backoff, maxAttempts, random } = this.#options;
     observer.error(name, error.code);
     board.progress.end(error.recovery === 'retry' ? 'interrupted' : 'failed');

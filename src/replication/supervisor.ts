@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { WatcherError } from '../errors.ts';
 import type { Coordination } from './coordination.ts';
+import type { DropOrder, DropReport } from './drop-sync.ts';
 import type { Replicator } from './replicator.ts';
 import type { Desired, SyncControl, SyncObserver, SyncStatus } from './status.ts';
 import type { SyncBoard } from './sync-board.ts';
@@ -44,35 +45,67 @@ export class Observers implements SyncObserver {
 }
 
 export interface SupervisorOptions {
+  /** Those of the start, by name. */
   readonly syncs: ReadonlyMap<string, SupervisedSync>;
   readonly observers: Observers;
   readonly contact: EtcdContact;
   readonly decodeStatus: (published: string) => SyncStatus | null;
 }
 
+interface Run {
+  readonly end: AbortController;
+  readonly ended: Promise<void>;
+}
+
 export class Supervisor implements SyncControl {
   readonly #options: SupervisorOptions;
-  readonly #stopping = new AbortController();
-  #running: Promise<unknown> = Promise.resolve();
+  readonly #syncs: Map<string, SupervisedSync>;
+  readonly #runs = new Map<SupervisedSync, Run>();
+  readonly #dropping = new Set<Promise<unknown>>();
+  #phase: 'new' | 'running' | 'stopped' = 'new';
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#syncs = new Map(options.syncs);
   }
 
   start(): void {
-    const { signal } = this.#stopping;
-    const runs = [...this.#options.syncs.values()].map(({ replicator }) => replicator.run(signal));
-    this.#running = Promise.all(runs);
+    this.#phase = 'running';
+    for (const sync of this.#syncs.values()) this.#run(sync);
   }
 
   /** Finishes or abandons what is in hand, gives up every leadership. Idempotent. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('Watcher stops'));
-    await this.#running;
+    this.#phase = 'stopped';
+    for (const { end } of this.#runs.values()) end.abort(new Error('Watcher stops'));
+    await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
+    await Promise.allSettled(this.#dropping);
+  }
+
+  /** Another sync; it runs if the others do. None of its name may be there, or be on its way out. */
+  add(name: string, sync: SupervisedSync): void {
+    this.#syncs.set(name, sync);
+    if (this.#phase === 'running') this.#run(sync);
+  }
+
+  /** From now on there is no sync of this name. Resolves once it has stopped. */
+  async remove(name: string): Promise<void> {
+    const sync = this.#syncs.get(name);
+    if (sync === undefined) return;
+    this.#syncs.delete(name);
+    const run = this.#runs.get(sync);
+    run?.end.abort(new Error('the sync is not configured any more'));
+    await run?.ended;
+    this.#runs.delete(sync);
+  }
+
+  #run(sync: SupervisedSync): void {
+    const end = new AbortController();
+    this.#runs.set(sync, { end, ended: sync.replicator.run(end.signal) });
   }
 
   list(): readonly SyncStatus[] {
-    return [...this.#options.syncs.keys()].sort().map((name) => this.get(name));
+    return [...this.#syncs.keys()].sort().map((name) => this.get(name));
   }
 
   get(name: string): SyncStatus {
@@ -104,6 +137,21 @@ export class Supervisor implements SyncControl {
     return this.get(name);
   }
 
+  async drop(name: string, order: DropOrder): Promise<DropReport> {
+    const sync = this.#sync(name);
+    const end = this.#runs.get(sync)?.end;
+    if (end === undefined || this.get(name).state !== 'stopped') {
+      throw new WatcherError('sync_not_stopped');
+    }
+    const dropping = sync.replicator.drop(order, end.signal);
+    this.#dropping.add(dropping);
+    try {
+      return await dropping;
+    } finally {
+      this.#dropping.delete(dropping);
+    }
+  }
+
   #requireKnown(status: SyncStatus, tables: readonly string[] | null): void {
     const known = new Set(
       status.dump.tables.filter(({ state }) => state !== 'excluded').map(({ table }) => table),
@@ -124,7 +172,7 @@ export class Supervisor implements SyncControl {
   }
 
   #sync(name: string): SupervisedSync {
-    const sync = this.#options.syncs.get(name);
+    const sync = this.#syncs.get(name);
     if (sync !== undefined) return sync;
     throw new WatcherError('unknown_sync', { message: `There is no sync named ${name}` });
   }

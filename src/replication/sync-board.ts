@@ -2,6 +2,7 @@
 import { errorCodes, type WatcherError } from '../errors.ts';
 import type { StreamMessage, Warning } from './change.ts';
 import type { Driver, SourceStatus } from './driver.ts';
+import type { DropPart } from './drop-sync.ts';
 import { DumpProgress } from './dump-progress.ts';
 import { LagTracker } from './lag.ts';
 import type { SyncState } from './lifecycle.ts';
@@ -36,10 +37,13 @@ export class SyncBoard {
   readonly progress: DumpProgress;
   state: SyncState = 'stopped';
   desired: Desired;
+  driver: SyncStatus['driver'];
   /** The leader that a standby waits for. */
   leader: string | null = null;
   leading = false;
   warnings: readonly Warning[] = [];
+  /** Instances that take part with another configuration of the sync. */
+  differing: readonly string[] = [];
   lastError: LastError | null = null;
   oldestPending: () => Date | null = () => null;
   readonly #options: SyncBoardOptions;
@@ -58,6 +62,7 @@ export class SyncBoard {
   constructor(options: SyncBoardOptions) {
     this.#options = options;
     this.desired = options.desired;
+    this.driver = options.driver;
     this.progress = new DumpProgress(options.now);
     this.#progressAt = options.now();
   }
@@ -137,6 +142,15 @@ export class SyncBoard {
     this.#lag?.passed(position);
   }
 
+  /** Of a stopped sync: what a next start would find is not what was known. */
+  dropped(parts: readonly DropPart[]): void {
+    if (!parts.includes('keys') && !parts.includes('state')) return;
+    this.#checkpoint = null;
+    this.#revision = null;
+    this.#reached = null;
+    this.progress.reset();
+  }
+
   /** What a sync that does not run learned of its source; null: nothing. */
   probed(status: SourceStatus | null): void {
     this.#probed = status;
@@ -157,7 +171,7 @@ export class SyncBoard {
     const position = this.#checkpoint?.position ?? null;
     return {
       name: this.#options.name,
-      driver: this.#options.driver,
+      driver: this.driver,
       state: this.state,
       desired: this.desired,
       instance: this.leading ? this.#options.instance : this.leader,
@@ -173,7 +187,11 @@ export class SyncBoard {
         committedAt:
           this.#checkpoint?.committed_at == null ? null : new Date(this.#checkpoint.committed_at),
       },
-      warnings: [...this.warnings, ...retentionWarning(source)],
+      warnings: [
+        ...this.warnings,
+        ...retentionWarning(source),
+        ...this.differing.map(differenceWarning),
+      ],
       lastError: this.lastError,
       leading: this.leading,
       stalled: this.#stalled(),
@@ -202,6 +220,11 @@ export class SyncBoard {
     const since = Math.max(this.#progressAt.getTime(), behind.getTime());
     return this.#options.now().getTime() - since > stalledAfterMs;
   }
+}
+
+function differenceWarning(instance: string): Warning {
+  const message = `The instance ${instance} has another configuration of this sync than this one`;
+  return { code: 'config_differs', message, remedy: errorCodes.config_differs.remedy, table: null };
 }
 
 /** The source will let go of log that is still needed when as much again is written as it retains now. */

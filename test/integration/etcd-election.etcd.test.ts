@@ -14,7 +14,7 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 function candidateOf(instance: string, owner: Candidate['owner'] = null): Candidate {
-  return { instance, owner, started_at: '2020-01-01T00:00:00.000Z' };
+  return { instance, owner, config: 'same', started_at: '2020-01-01T00:00:00.000Z' };
 }
 
 function run(

@@ -1,5 +1,6 @@
 import { WatcherError } from '../../src/errors.ts';
 import type {
+  Claim,
   Coordination,
   DumpRequest,
   Lead,
@@ -21,6 +22,7 @@ export class MemoryHub {
   desiredRevision = 0n;
   request: DumpRequest | null = null;
   published: string | null = null;
+  differing: readonly string[] = [];
   leader: Leadership | null = null;
   /** Every call fails as without etcd. */
   away = false;
@@ -51,7 +53,7 @@ export class MemoryHub {
 
   orders(): SyncOrders {
     const { desired, desiredRevision, request, published } = this;
-    return { desired, desiredRevision, request, published };
+    return { desired, desiredRevision, request, published, differing: this.differing };
   }
 
   changed(): void {
@@ -141,6 +143,38 @@ class MemoryCoordination implements Coordination {
     this.#hub.desired = desired;
     this.#hub.desiredRevision += 1n;
     this.#hub.changed();
+  }
+
+  configure(): void {}
+
+  async claim(): Promise<Claim> {
+    const hub = this.#hub;
+    hub.requireHere();
+    if (hub.leader !== null) throw new WatcherError('sync_not_stopped');
+    const leadership = { instance: this.#instance, lost: new AbortController(), held: true };
+    hub.leader = leadership;
+    hub.changed();
+    const { store } = hub;
+    return {
+      sink: store.sink(),
+      lost: leadership.lost.signal,
+      async stateKeys() {
+        hub.requireHere();
+        return store.checkpoint === null ? [] : ['/state/checkpoint', '/state/tables'];
+      },
+      async removeState() {
+        hub.requireHere();
+        store.checkpoint = null;
+        store.checkpointRevision = 0n;
+        store.tables = {};
+        hub.request = null;
+      },
+      async release() {
+        if (hub.leader !== leadership) return;
+        hub.leader = null;
+        hub.changed();
+      },
+    };
   }
 
   async putRequest(request: DumpRequest): Promise<void> {

@@ -9,7 +9,10 @@ const answered = (Object.keys(errorCodes) as ErrorCode[]).filter(
 
 export const Violation = Type.Object(
   {
-    path: Type.String({ description: 'For example `body.tables[0]` or `query.verbose`.' }),
+    path: Type.String({
+      description:
+        'For example `body.tables[0]`, `query.verbose`, or `syncs.inventory.database.host` of a file.',
+    }),
     line: nullable(Type.Integer({ minimum: 1, description: 'In a file; `null` in a request.' })),
     message: Type.String(),
   },
@@ -31,7 +34,10 @@ export const Problem = component(
       code: Type.Enum(answered, { type: 'string' }),
       remedy: Type.String({ description: 'What to do now.' }),
       violations: Type.Optional(
-        Type.Array(Violation, { description: 'Of a request that is not valid; at most eight.' }),
+        Type.Array(Violation, {
+          description:
+            'Of a request that is not valid, at most eight; or all of a configuration file.',
+        }),
       ),
     },
     strict,

@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import Fastify from 'fastify';
 import { expect, test } from 'vitest';
 import { api } from '../../../src/api/plugin.ts';
+import { StubConfiguration } from '../../support/configuration.ts';
 import { StubControl, statusOf } from './stub-control.ts';
 import { expectProblem } from './support.ts';
 
@@ -21,7 +22,13 @@ async function foreignServer() {
   });
   for (const name of ['one', 'two']) {
     const control = new StubControl(statusOf(name));
-    await app.register(api, { prefix: `/${name}`, control, version: '1.2.3', node: '20.19.0' });
+    await app.register(api, {
+      prefix: `/${name}`,
+      control,
+      configuration: new StubConfiguration(),
+      version: '1.2.3',
+      node: '20.19.0',
+    });
   }
   await app.ready();
   return { app, [Symbol.asyncDispose]: () => app.close() };
@@ -80,6 +87,7 @@ test('the document is the same under every prefix, and its server is found from 
   const standalone = Fastify();
   await standalone.register(api, {
     control: new StubControl(),
+    configuration: new StubConfiguration(),
     version: '1.2.3',
     node: '20.19.0',
   });
