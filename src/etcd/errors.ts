@@ -106,10 +106,32 @@ export function reasonOf(error: unknown): Reason {
   return rule?.reason ?? 'unknown';
 }
 
+/**
+ * What OpenSSL and Node say of a connection that came to no TLS, in what grpc-js makes of it. To everything here that
+ * is one more member which cannot be reached; to a person it is another matter.
+ */
+const noTls =
+  /^No connection established\b[\s\S]*?Last error: ((?:Error: )?.*?(?:certificate|issuer|SSL routines|secure TLS).*)/;
+const verbose =
+  /^(?:Error: )?(?:[0-9A-F]+:error:[0-9A-F]*:SSL routines:\w*:)?|\. Resolution note:.*|:\.\.\/.*/g;
+
+function tlsFailure(error: StatusLike): WatcherError | null {
+  const said = noTls.exec(error.details)?.[1];
+  if (said === undefined) return null;
+  return new WatcherError('etcd_tls_failed', {
+    message: `The TLS connection to etcd could not be made: ${said.replaceAll(verbose, '')}`,
+    cause: error,
+  });
+}
+
 /** Wraps a gRPC error. A WatcherError stays what it is. */
 export function etcdError(error: unknown): WatcherError {
   if (error instanceof WatcherError) return error;
   const reason = reasonOf(error);
+  if (reason === 'unavailable' && hasStatus(error)) {
+    const failure = tlsFailure(error);
+    if (failure !== null) return failure;
+  }
   const details = hasStatus(error) ? `: ${error.details}` : '';
   return new WatcherError(codes[reason], {
     message: `${messages[reason]}${details}`,

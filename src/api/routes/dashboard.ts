@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { openRoutes } from '../auth.ts';
 import { pathOf } from '../route-table.ts';
 
 /** Built once, and the same place from `src` and from `dist`. */
@@ -71,6 +72,7 @@ export const dashboardRoutes: FastifyPluginAsync<{ folder?: string }> = async (
     app.log.error({ folder }, 'the dashboard is not served: it was not built (npm run build)');
     return;
   }
+  openRoutes(app);
   for (const file of files) {
     app.get(file.path, { schema: { hide: true } }, async (request, reply) => {
       if (file.path === '/' && !pathOf(request.url).endsWith('/')) return addSlash(request, reply);

@@ -98,6 +98,8 @@ test.each([
     'etcd_unavailable',
     new WatcherError('etcd_unavailable', { message: 'secret', remedy: 'secret' }),
   ],
+  ['etcd_unavailable', new WatcherError('etcd_tls_failed', { message: 'secret' })],
+  ['etcd_unavailable', new WatcherError('etcd_no_space', { message: 'secret' })],
   ['internal', new WatcherError('internal', { message: 'secret', cause: new Error('secret') })],
   ['internal', new WatcherError('slot_missing', { message: 'secret' })],
   ['internal', Object.assign(new Error('secret'), { code: 'ECONNREFUSED' })],

@@ -31,6 +31,26 @@ test.each([
   expect(isRefusal(error)).toBe(refusal);
 });
 
+test.each([
+  ['Error: certificate signature failure. Resolution note: ', 'certificate signature failure'],
+  [
+    "Error: Hostname/IP does not match certificate's altnames: Host: etcd-9. is not in the cert's altnames: DNS:localhost. Resolution note: ",
+    "Hostname/IP does not match certificate's altnames: Host: etcd-9. is not in the cert's altnames: DNS:localhost",
+  ],
+  [
+    '802C04E5D07F0000:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate:../deps/openssl/ssl/record/rec_layer_s3.c:1601:SSL alert number 42\n (2026-11-23T00:01:24.999Z). Resolution note: ',
+    'sslv3 alert bad certificate',
+  ],
+])('TLS that fails has a code of its own, and is an etcd that is away: %s', (said, told) => {
+  const error = etcdError(
+    grpc(status.UNAVAILABLE, `No connection established. Last error: ${said}`),
+  );
+  expect(error.code).toBe('etcd_tls_failed');
+  expect(error.message).toBe(`The TLS connection to etcd could not be made: ${told}`);
+  expect(reasonOf(error)).toBe('unavailable');
+  expect(isRefusal(error)).toBe(false);
+});
+
 test('what is no answer of etcd is internal, and a WatcherError stays what it is', () => {
   expect(etcdError(new TypeError('x')).code).toBe('internal');
   const own = new WatcherError('fenced');
