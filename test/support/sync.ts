@@ -18,8 +18,8 @@ export interface SyncJson {
   readonly state: string;
   readonly desired: string;
   readonly instance: string | null;
-  readonly position: { readonly lsn: string } | null;
-  readonly source_position: { readonly lsn: string } | null;
+  readonly position: PositionJson | null;
+  readonly source_position: PositionJson | null;
   readonly lag: { readonly bytes: number | null; readonly seconds: number | null };
   readonly dump: {
     readonly state: string;
@@ -33,6 +33,18 @@ export interface SyncJson {
   readonly last_error: (Fault & { readonly at: string; readonly retry_at: string | null }) | null;
 }
 
+/** `lsn` for PostgreSQL, the others for MySQL and MariaDB. */
+export interface PositionJson {
+  readonly lsn: string;
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly offset: number;
+}
+
+interface Queryable {
+  query(sql: string, values?: unknown[]): Promise<unknown[]>;
+}
+
 export interface Fault {
   readonly code: string;
   readonly message: string;
@@ -43,12 +55,15 @@ export interface Fault {
 /** Members of the sync's configuration; objects are merged, everything else replaces. */
 export type SyncConfig = Readonly<Record<string, unknown>>;
 
-export interface SyncOptions {
+export interface SyncOptions extends CommonSyncOptions {
   /** PostgreSQL 18 of the run without it. */
   readonly server?: PostgresAddress;
-  readonly etcd?: EtcdTarget & { readonly endpoint: string };
   /** SQL before Watcher starts. */
   readonly setup?: string;
+}
+
+export interface CommonSyncOptions {
+  readonly etcd?: EtcdTarget & { readonly endpoint: string };
   readonly config?: SyncConfig;
   /** Members of the whole configuration, for example `etcd`. */
   readonly settings?: SyncConfig;
@@ -59,13 +74,26 @@ export interface SyncOptions {
   readonly asItIs?: boolean;
 }
 
-export interface TestSync extends AsyncDisposable {
-  readonly database: TestDatabase;
+/** A database as a sync of a test uses it. */
+export interface SyncSource<Database> extends AsyncDisposable {
+  readonly database: Database;
+  /** Members of the sync's configuration: `driver`, `database`, and those of its kind. */
+  readonly config: SyncConfig;
+  /** Whether a position is at or behind all that is committed now. */
+  end(): Promise<(position: NonNullable<SyncJson['position']>) => boolean>;
+  /** What every key of the table begins with. */
+  keyBase(prefix: string, table: ExpectedTable): string;
+  /** Key → JSON of every row of now. */
+  rows(prefix: string, table: ExpectedTable): Promise<Map<string, string>>;
+}
+
+export interface TestSync<Database extends Queryable = TestDatabase> extends AsyncDisposable {
+  readonly database: Database;
   readonly prefix: TestPrefix;
   /** The process of now. */
   readonly watcher: WatcherProcess;
   /** Runs SQL on the source. */
-  sql: TestDatabase['query'];
+  sql: Database['query'];
   status(): Promise<SyncJson>;
   /** Waits for a status with a property. */
   until(
@@ -106,20 +134,19 @@ function isPlain(value: unknown): value is SyncConfig {
 
 /** JSON is YAML. */
 function configuration(
-  options: SyncOptions,
-  database: TestDatabase,
+  options: CommonSyncOptions,
+  source: SyncSource<unknown>,
   prefix: TestPrefix,
 ): SyncConfig {
-  const { host, port, user, password } = database.server;
-  const login = merge({ host, port, name: database.name, user, password }, options.login);
   const sync = merge(
-    {
-      driver: 'pgx',
-      database: { ...login, replication_status_timeout: '300ms', retry_period: '100ms' },
-      keys: { template: `${prefix.rows}{schema}/{table}/{key}` },
-      postgres: { publication: `p_${database.name}`, slot: `s_${database.name}` },
-    },
-    options.config,
+    merge(
+      {
+        database: { replication_status_timeout: '300ms', retry_period: '100ms' },
+        keys: { template: `${prefix.rows}{schema}/{table}/{key}` },
+      },
+      source.config,
+    ),
+    merge({ database: options.login ?? {} }, options.config),
   );
   const { endpoint } = options.etcd ?? etcd();
   return merge(
@@ -133,22 +160,59 @@ function configuration(
   );
 }
 
-/** Starts Watcher on an empty database that `setup` fills, and waits until it streams. */
+/** Starts Watcher on an empty PostgreSQL database that `setup` fills, and waits until it streams. */
 export async function startSync(options: SyncOptions = {}): Promise<TestSync> {
+  const { server = postgres(18), setup } = options;
+  return startSyncOf(options, () => postgresSource(server, setup));
+}
+
+async function postgresSource(
+  server: PostgresAddress,
+  setup: string | undefined,
+): Promise<SyncSource<TestDatabase>> {
+  const database = await createDatabase(server);
+  const { host, port, user, password } = server;
+  await database.query(`SET TimeZone = 'UTC'; SET client_min_messages = 'error'`);
+  if (setup !== undefined) await database.query(setup);
+  return {
+    database,
+    config: {
+      driver: 'pgx',
+      database: { host, port, name: database.name, user, password },
+      postgres: { publication: `p_${database.name}`, slot: `s_${database.name}` },
+    },
+    async end() {
+      const [row] = await database.query<{ lsn: string }>(
+        'SELECT pg_current_wal_insert_lsn()::text AS lsn',
+      );
+      // A record behind it, so that there is a position at or beyond it to be reached.
+      await database.query(`SELECT pg_logical_emit_message(true, 'test', '')`);
+      const target = lsn(row?.lsn ?? '');
+      return (position) => lsn(position.lsn) >= target;
+    },
+    keyBase,
+    rows: (prefix, table) => expectedRows(database, prefix, table),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
+
+/** As `startSync`, for any kind of database. */
+export async function startSyncOf<Database extends Queryable>(
+  options: CommonSyncOptions,
+  createSource: () => Promise<SyncSource<Database>>,
+): Promise<TestSync<Database>> {
   const opened: AsyncDisposable[] = [];
   const dispose = async () => {
     for (const part of opened.splice(0).reverse()) await part[Symbol.asyncDispose]();
   };
   try {
-    const database = await createDatabase(options.server ?? postgres(18));
-    opened.push(database);
+    const source = await createSource();
+    opened.push(source);
     const prefix = createPrefix(options.etcd ?? etcd());
     opened.push(prefix);
     const dir = await mkdtemp(join(tmpdir(), 'watcher-e2e-'));
     opened.push({ [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) });
-    await database.query(`SET TimeZone = 'UTC'; SET client_min_messages = 'error'`);
-    if (options.setup !== undefined) await database.query(options.setup);
-    const sync = new RunningSync(options, database, prefix, dir);
+    const sync = new RunningSync(options, source, prefix, dir);
     opened.push({ [Symbol.asyncDispose]: () => sync.kill() });
     await sync.start(options.asItIs);
     return Object.assign(sync, { [Symbol.asyncDispose]: dispose });
@@ -158,22 +222,31 @@ export async function startSync(options: SyncOptions = {}): Promise<TestSync> {
   }
 }
 
-class RunningSync implements Omit<TestSync, keyof AsyncDisposable> {
-  readonly database: TestDatabase;
+class RunningSync<Database extends Queryable>
+  implements Omit<TestSync<Database>, keyof AsyncDisposable>
+{
+  readonly database: Database;
   readonly prefix: TestPrefix;
-  readonly sql: TestDatabase['query'];
-  readonly #options: SyncOptions;
+  readonly sql: Database['query'];
+  readonly #source: SyncSource<Database>;
+  readonly #options: CommonSyncOptions;
   readonly #dir: string;
   #config: SyncConfig;
   #watcher: WatcherProcess | null = null;
 
-  constructor(options: SyncOptions, database: TestDatabase, prefix: TestPrefix, dir: string) {
+  constructor(
+    options: CommonSyncOptions,
+    source: SyncSource<Database>,
+    prefix: TestPrefix,
+    dir: string,
+  ) {
     this.#options = options;
+    this.#source = source;
     this.#dir = dir;
-    this.#config = configuration(options, database, prefix);
-    this.database = database;
+    this.#config = configuration(options, source, prefix);
+    this.database = source.database;
     this.prefix = prefix;
-    this.sql = database.query;
+    this.sql = source.database.query;
   }
 
   get watcher(): WatcherProcess {
@@ -221,19 +294,11 @@ class RunningSync implements Omit<TestSync, keyof AsyncDisposable> {
   }
 
   async caughtUp(timeoutMs?: number): Promise<void> {
-    const [row] = await this.sql<{ lsn: string }>(
-      'SELECT pg_current_wal_insert_lsn()::text AS lsn',
-    );
-    // A record behind it, so that there is a position at or beyond it to be reached.
-    await this.sql(`SELECT pg_logical_emit_message(true, 'test', '')`);
-    const target = lsn(row?.lsn ?? '');
+    const reached = await this.#source.end();
     await this.until(
-      `position ${row?.lsn} is durable`,
+      'all that is committed is durable',
       ({ position, dump, state }) =>
-        state === 'streaming' &&
-        dump.state !== 'running' &&
-        position !== null &&
-        lsn(position.lsn) >= target,
+        state === 'streaming' && dump.state !== 'running' && position !== null && reached(position),
       timeoutMs,
     );
   }
@@ -242,7 +307,7 @@ class RunningSync implements Omit<TestSync, keyof AsyncDisposable> {
     const table = typeof expected === 'string' ? { table: expected } : expected;
     let differences: string[] = [];
     const compare = async () => {
-      const rows = await expectedRows(this.database, this.prefix.rows, table);
+      const rows = await this.#source.rows(this.prefix.rows, table);
       differences = sameRows(rows, await this.keys(table));
       return differences.length === 0;
     };
@@ -258,7 +323,7 @@ class RunningSync implements Omit<TestSync, keyof AsyncDisposable> {
 
   keys(table: string | ExpectedTable): Promise<Map<string, string>> {
     const expected = typeof table === 'string' ? { table } : table;
-    return this.prefix.gateway.values(keyBase(this.prefix.rows, expected));
+    return this.prefix.gateway.values(this.#source.keyBase(this.prefix.rows, expected));
   }
 
   order(order: string, body?: unknown): Promise<Response> {

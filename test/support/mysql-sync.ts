@@ -1,0 +1,68 @@
+/** As sync.ts, between a MySQL or MariaDB database and a key prefix. */
+import type { MysqlAddress } from '../../tools/testenv/mysql-address.ts';
+import { createMysqlDatabase, type MysqlTestDatabase } from './mysql-database.ts';
+import { mysqlKeyBase, mysqlRows } from './mysql-rows.ts';
+import { type CommonSyncOptions, type SyncSource, startSyncOf, type TestSync } from './sync.ts';
+
+export interface MysqlSyncOptions extends CommonSyncOptions {
+  readonly server: MysqlAddress;
+  /** SQL before Watcher starts; several statements. */
+  readonly setup?: string;
+}
+
+export type MysqlTestSync = TestSync<MysqlTestDatabase>;
+
+/** Starts Watcher on an empty database that `setup` fills, and waits until it streams. Tables are named without their database. */
+export async function startMysqlSync(options: MysqlSyncOptions): Promise<MysqlTestSync> {
+  return startSyncOf(options, () => mysqlSource(options.server, options.setup));
+}
+
+interface Place {
+  readonly file: string;
+  readonly offset: number;
+}
+
+/** Where the log ends. */
+export async function logEnd(database: MysqlTestDatabase): Promise<Place> {
+  const [version] = await database.query<{ v: string }>('SELECT version() AS v');
+  const [major = 0, minor = 0] = (version?.v ?? '').split('.').map(Number);
+  const isNew = !/mariadb/i.test(version?.v ?? '') && (major > 8 || (major === 8 && minor >= 2));
+  const statement = isNew ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS';
+  const [row] = await database.query<{ File: string; Position: number }>(statement);
+  return { file: row?.File ?? '', offset: Number(row?.Position) };
+}
+
+/** Whether `a` is at or behind `b`. */
+export function isAtOrBehind(a: Place, b: Place): boolean {
+  const number = (file: string) => Number(file.split('.').at(-1));
+  if (a.file === b.file) return a.offset >= b.offset;
+  return number(a.file) > number(b.file);
+}
+
+async function mysqlSource(
+  server: MysqlAddress,
+  setup: string | undefined,
+): Promise<SyncSource<MysqlTestDatabase>> {
+  const database = await createMysqlDatabase(server);
+  try {
+    if (setup !== undefined) await database.query(setup);
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+  const { host, port, user, password } = server;
+  return {
+    database,
+    config: {
+      driver: 'mysql',
+      database: { host, port, name: database.name, user, password },
+    },
+    async end() {
+      const target = await logEnd(database);
+      return (position) => isAtOrBehind(position, target);
+    },
+    keyBase: (prefix, table) => mysqlKeyBase(prefix, database, table.table),
+    rows: (prefix, { table }) => mysqlRows(prefix, database, table),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
