@@ -42,7 +42,10 @@ export class Card {
     part(element, 'notice-close', HTMLButtonElement).addEventListener('click', () =>
       this.notice(null),
     );
-    part(element, 'details', HTMLDetailsElement).addEventListener('toggle', () => this.#details());
+    disclose(element, sync.name, 'warnings', () => {});
+    disclose(element, sync.name, 'details', () => this.#details());
+    const details = part(element, 'details-toggle', HTMLButtonElement);
+    details.setAttribute('aria-label', `Details of ${sync.name}`);
     this.#fault = faultBlock(element, this.#toggle, () => actions.retry(this));
     this.#chart = new Chart(element);
     this.#chart.observe(sync);
@@ -119,10 +122,23 @@ export class Card {
   }
 
   #details(): void {
-    if (!part(this.element, 'details', HTMLDetailsElement).open) return;
+    if (part(this.element, 'details', HTMLElement).hidden) return;
     showDetails(this.element, this.#sync);
     showLastDump(this.element, this.#sync);
   }
+}
+
+/** A button that shows a part of the card, and hides it again. */
+function disclose(root: ParentNode, sync: string, name: string, onOpen: () => void): void {
+  const button = part(root, `${name}-toggle`, HTMLButtonElement);
+  const panel = part(root, name, HTMLElement);
+  panel.id = `${name}-${sync}`;
+  button.setAttribute('aria-controls', panel.id);
+  button.addEventListener('click', () => {
+    setHidden(panel, !panel.hidden);
+    button.setAttribute('aria-expanded', String(!panel.hidden));
+    if (!panel.hidden) onOpen();
+  });
 }
 
 function leaderText({ state, instance }: Sync): string {

@@ -1,12 +1,18 @@
 /** What is not replicated, or not as one may expect, each with what to do about it. */
 import { plural } from './format.ts';
-import { copyOf, part, setChildren, setHidden, setText } from './parts.ts';
+import { copyOf, part, setAttribute, setChildren, setHidden, setText } from './parts.ts';
 import type { Sync, Warning } from './sync.ts';
 
+/** The button says how many there are; it shows and hides them. */
 export function showWarnings(root: ParentNode, { warnings }: Sync): void {
-  setHidden(part(root, 'warnings', HTMLElement), warnings.length === 0);
-  setText(part(root, 'warnings-count', HTMLElement), plural(warnings.length, 'warning'));
-  const list = part(root, 'warnings-list', HTMLElement);
+  const toggle = part(root, 'warnings-toggle', HTMLElement);
+  const list = part(root, 'warnings', HTMLElement);
+  setText(toggle, plural(warnings.length, 'warning'));
+  setHidden(toggle, warnings.length === 0);
+  if (warnings.length === 0) {
+    setHidden(list, true);
+    setAttribute(toggle, 'aria-expanded', 'false');
+  }
   setChildren(list, warnings, () => copyOf('warning-template', HTMLLIElement), showWarning);
 }
 
