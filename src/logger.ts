@@ -23,12 +23,16 @@ const secrets = [
   'token',
 ];
 
-/** A secret is no member of a log line, but should one be, at the top or one or two levels down, it is not shown. */
+/** That of `api.tokens[0].token` in a whole configuration, which is itself a member of the line. */
+const deepest = 4;
+
+/** A secret is no member of a log line, but should one be, at the top or below, it is not shown. */
 const redacted = [
-  ...secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+  ...secrets,
   // `key` alone is an etcd key, and `connection` can be a number.
-  ...['tls.key', '*.tls.key', '*.*.tls.key', 'database.connection', '*.database.connection'],
-];
+  'tls.key',
+  'database.connection',
+].flatMap((name) => Array.from({ length: deepest + 1 }, (_, depth) => '*.'.repeat(depth) + name));
 
 /** @param level Stacks are logged at `debug` and `trace` only. */
 export function loggerOptions(level: LogLevel): LoggerOptions {
