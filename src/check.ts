@@ -77,7 +77,7 @@ async function checkSync(
   etcd: EtcdConfig,
 ): Promise<{ title: string; findings: Finding[] }> {
   const title = `sync ${sync.name}`;
-  const driver = driverFactory(sync, etcd, silent)();
+  const driver = await driverFactory(sync, etcd, silent)();
   try {
     const findings = await driver.check(AbortSignal.timeout(sourceTimeoutMs));
     return { title, findings: [...findings] };

@@ -4,19 +4,17 @@ import type { EtcdConfig, SyncConfig } from '../config/config.ts';
 import { columnMatcher, tableMatcher } from '../config/tables.ts';
 import type { Driver } from '../replication/driver.ts';
 import type { Log } from '../replication/log.ts';
-import { autoServerId, createMysqlDriver } from './mysql/driver.ts';
-import { streamBinlog } from './mysql/stream.ts';
-import { createPostgresDriver } from './postgres/driver.ts';
 
 /**
+ * A driver and the libraries under it are loaded when a sync needs them: they cost memory.
  * @param etcd where the rows go: two installations may follow one database, each to an etcd of its own.
  * @returns a maker of drivers: each attempt needs a fresh one.
  */
-export function driverFactory(sync: SyncConfig, etcd: EtcdConfig, log: Log): () => Driver {
+export function driverFactory(sync: SyncConfig, etcd: EtcdConfig, log: Log): () => Promise<Driver> {
   return sync.driver === 'mysql' ? mysqlFactory(sync, etcd, log) : postgresFactory(sync, log);
 }
 
-function postgresFactory(sync: SyncConfig, log: Log): () => Driver {
+function postgresFactory(sync: SyncConfig, log: Log): () => Promise<Driver> {
   const { database, postgres } = sync;
   const options = {
     ...commonOptions(sync, log),
@@ -27,23 +25,28 @@ function postgresFactory(sync: SyncConfig, log: Log): () => Driver {
     failover: postgres.failover,
     statusIntervalMs: database.replicationStatusTimeoutMs,
   };
-  return () => createPostgresDriver(options);
+  return async () => (await import('./postgres/driver.ts')).createPostgresDriver(options);
 }
 
-function mysqlFactory(sync: SyncConfig, etcd: EtcdConfig, log: Log): () => Driver {
+function mysqlFactory(sync: SyncConfig, etcd: EtcdConfig, log: Log): () => Promise<Driver> {
   const { database, dump, mysql } = sync;
   const { names, host, port } = database;
   const seed = [sync.name, host, port, ...names, etcd.statePrefix, ...etcd.endpoints];
   const options = {
     ...commonOptions(sync, log),
     databases: names,
-    serverId: mysql.serverId === 'auto' ? autoServerId(JSON.stringify(seed)) : mysql.serverId,
     dumpMethod: dump.method,
     dumpProgram: dump.program,
     path: env.PATH ?? '',
     onUnloggedCascade: mysql.onUnloggedCascade,
   };
-  return () => createMysqlDriver(options, streamBinlog);
+  return async () => {
+    const { autoServerId, createMysqlDriver } = await import('./mysql/driver.ts');
+    const { streamBinlog } = await import('./mysql/stream.ts');
+    const { serverId } = mysql;
+    const id = serverId === 'auto' ? autoServerId(JSON.stringify(seed)) : serverId;
+    return createMysqlDriver({ ...options, serverId: id }, streamBinlog);
+  };
 }
 
 function commonOptions(sync: SyncConfig, log: Log) {

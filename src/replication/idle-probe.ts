@@ -6,7 +6,7 @@ import type { Wakeup } from './wakeup.ts';
 
 export interface IdleProbeOptions {
   readonly board: SyncBoard;
-  readonly createDriver: () => Driver;
+  readonly createDriver: () => Promise<Driver>;
   readonly wakeup: Wakeup;
   readonly log: Log;
 }
@@ -33,7 +33,7 @@ async function probe(
   { createDriver, wakeup, log }: IdleProbeOptions,
   signal: AbortSignal,
 ): Promise<SourceStatus | null> {
-  const driver = createDriver();
+  const driver = await createDriver();
   // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
   const over = new AbortController();
   const end = (): void => over.abort(new Error('no answer in time'));

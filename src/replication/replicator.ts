@@ -23,7 +23,7 @@ import { Wakeup } from './wakeup.ts';
 export interface ReplicatorSettings {
   readonly autostart: boolean;
   /** A fresh driver, with connections of its own, for each attempt. */
-  readonly createDriver: () => Driver;
+  readonly createDriver: () => Promise<Driver>;
   readonly pipeline: Omit<
     PipelineOptions,
     'driver' | 'sink' | 'progress' | 'events' | 'signal' | 'dumpAnew'
@@ -129,7 +129,7 @@ export class Replicator {
   }
 
   #idleUntil(condition: () => boolean, signal: AbortSignal): Promise<void> {
-    const createDriver = (): Driver => this.#options.createDriver();
+    const createDriver = (): Promise<Driver> => this.#options.createDriver();
     const options = { ...this.#options, createDriver, wakeup: this.#wakeup };
     return probeUntil(condition, options, signal);
   }
@@ -197,7 +197,7 @@ export class Replicator {
 
   async #attemptOnce(lead: Lead, signal: AbortSignal): Promise<never> {
     const { board, createDriver, pipeline } = this.#options;
-    const driver = createDriver();
+    const driver = await createDriver();
     const both = AbortSignal.any([signal, lead.lost]);
     board.attemptBegan(driver);
     try {

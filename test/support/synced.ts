@@ -43,7 +43,7 @@ export class Synced {
       autostart,
       board: this.board,
       coordination,
-      createDriver: () => createScriptedDriver(source),
+      createDriver: async () => createScriptedDriver(source),
       pipeline: pipelineDefaults,
       backoff: { initialMs: backoffMs, maxMs: 60_000 },
       maxAttempts,
