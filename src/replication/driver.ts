@@ -115,6 +115,18 @@ export interface StagedLog {
   read(id: string): AsyncIterable<string>;
 }
 
+/** What a sync makes at its source in order to read the log. */
+export const sourceParts = ['slot', 'publication'] as const;
+
+export type SourcePart = (typeof sourceParts)[number];
+
+export interface SourceLeftover {
+  readonly part: SourcePart;
+  readonly name: string;
+  /** Why it is not dropped; null: it is, or would be. */
+  readonly kept: string | null;
+}
+
 export interface Driver {
   /** Looks, changes nothing. Connection errors are findings too. */
   check(signal: AbortSignal): Promise<readonly Finding[]>;
@@ -140,5 +152,16 @@ export interface Driver {
   /** `source - position`, never negative; null when a driver cannot say. */
   lagBytes(source: Position, position: Position): number | null;
   status(): SourceStatus;
+  /**
+   * Drops what the sync made at its source, on a connection of its own. Idempotent: what is not there is not in the
+   * answer; what is not the sync's own stays, and the answer says why.
+   * @param dryRun only looks.
+   * @throws WatcherError `slot_in_use`, `privilege_missing`, `source_unavailable` and the like.
+   */
+  drop(
+    parts: readonly SourcePart[],
+    dryRun: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly SourceLeftover[]>;
   close(): Promise<void>;
 }

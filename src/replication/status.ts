@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../errors.ts';
 import type { Warning } from './change.ts';
+import type { DropOrder, DropReport } from './drop-sync.ts';
 import type { SyncState } from './lifecycle.ts';
 import type { PositionJson } from './position.ts';
 
@@ -93,6 +94,11 @@ export interface SyncControl {
    * @throws WatcherError `unknown_sync`, `unknown_table`, `sync_stopped`, `dump_running`, `etcd_unavailable`.
    */
   requestDump(name: string, tables: readonly string[] | null): Promise<SyncStatus>;
+  /**
+   * Drops what a stopped sync left, or only looks. Idempotent: after an error the same call goes on.
+   * @throws WatcherError `unknown_sync`, `sync_not_stopped`, `drop_failed`, `etcd_unavailable`.
+   */
+  drop(name: string, order: DropOrder): Promise<DropReport>;
   /** Whether etcd was ever reached by this process, and whether it is now. */
   etcdContact(): {
     readonly everReached: boolean;

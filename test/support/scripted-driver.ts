@@ -1,6 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { StreamMessage, TransactionPart } from '../../src/replication/change.ts';
-import type { Driver, ResumePoint, SnapshotMark } from '../../src/replication/driver.ts';
+import type {
+  Driver,
+  ResumePoint,
+  SnapshotMark,
+  SourceLeftover,
+  SourcePart,
+} from '../../src/replication/driver.ts';
 import type { Position } from '../../src/replication/position.ts';
 import {
   type LogEntry,
@@ -132,6 +138,17 @@ class ScriptedDriver implements Driver {
   status(): ReturnType<Driver['status']> {
     const position = positionOf(this.#source.lsn);
     return { position, retainedLogBytes: 0, safeLogBytes: null };
+  }
+
+  async drop(
+    parts: readonly SourcePart[],
+    dryRun: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly SourceLeftover[]> {
+    await this.#called(dryRun ? 'look' : 'drop', signal);
+    const there = parts.filter((part) => this.#source.leftovers.has(part));
+    if (!dryRun) for (const part of there) this.#source.leftovers.delete(part);
+    return there.map((part) => ({ part, name: `the ${part}`, kept: null }));
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,12 @@ import type {
   TransactionPart,
   Warning,
 } from '../../src/replication/change.ts';
-import type { RowChunk, SnapshotMark, SourceTable } from '../../src/replication/driver.ts';
+import type {
+  RowChunk,
+  SnapshotMark,
+  SourcePart,
+  SourceTable,
+} from '../../src/replication/driver.ts';
 import { formatLsn, type Position } from '../../src/replication/position.ts';
 
 export interface RelationSpec {
@@ -92,6 +97,8 @@ export class ScriptedSource {
   readonly failures = new Map<string, unknown[]>();
   /** Methods that do not answer until they are aborted. */
   readonly hang = new Set<string>();
+  /** What `drop` finds there. */
+  readonly leftovers = new Set<SourcePart>(['slot', 'publication']);
   /** Awaited before a chunk of a dump is given. */
   beforeChunk: (table: string) => Promise<unknown> = async () => undefined;
   /** Awaited before a dump beside the stream is handed out: the snapshot has been taken. */

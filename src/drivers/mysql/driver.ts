@@ -8,6 +8,8 @@ import { comparePositions, snapshotContains } from './snapshot-mark.ts';
 export type { Logger, MysqlDriverOptions } from './options.ts';
 export { autoServerId } from './options.ts';
 
+const nothingLeft = 'MySQL and MariaDB have none: a reader of the binary log leaves nothing there';
+
 /** One attempt's driver: connections are made by `check` and `prepare`, and ended by `close`. */
 export function createMysqlDriver(options: MysqlDriverOptions, streamBinlog: StreamBinlog): Driver {
   const session = new MysqlSession(options, streamBinlog);
@@ -23,6 +25,8 @@ export function createMysqlDriver(options: MysqlDriverOptions, streamBinlog: Str
     compare: comparePositions,
     lagBytes: (source, position) => session.lagBytes(source, position),
     status: () => session.status(),
+    // A reader of the binlog leaves nothing at the server.
+    drop: async (parts) => parts.map((part) => ({ part, name: part, kept: nothingLeft })),
     close: () => session.close(),
   };
 }

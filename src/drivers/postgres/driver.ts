@@ -28,6 +28,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): Driver {
       return lag > 0n ? Number(lag) : 0;
     },
     status: () => session.status(),
+    drop: (parts, dryRun, signal) => session.drop(parts, dryRun, signal),
     close: () => session.close(),
   };
 }

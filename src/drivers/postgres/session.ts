@@ -7,6 +7,8 @@ import type {
   Preparation,
   Redump,
   ResumePoint,
+  SourceLeftover,
+  SourcePart,
   SourceStatus,
 } from '../../replication/driver.ts';
 import type { Position } from '../../replication/position.ts';
@@ -19,6 +21,7 @@ import { Control } from './control.ts';
 import type { DumpContext } from './dump.ts';
 import { bindAll, startDump } from './dump.ts';
 import { followLog } from './follow-log.ts';
+import { dropLeftovers } from './leftovers.ts';
 import { lsnOf } from './lsn.ts';
 import type { PostgresDriverOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
@@ -101,6 +104,19 @@ export class PostgresSession {
     const connection = await connect(this.#target, 'sql', this.#signal(signal));
     try {
       return await readStatus(connection, this.#options.slot);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async drop(
+    parts: readonly SourcePart[],
+    dryRun: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly SourceLeftover[]> {
+    const connection = await connect(this.#target, 'sql', this.#signal(signal));
+    try {
+      return await dropLeftovers(connection, this.#options, parts, dryRun);
     } finally {
       await connection.close();
     }

@@ -13,7 +13,6 @@ const order = 'OPTIONS, POST';
 
 const paths: readonly [path: string, allow: string][] = [
   ['/v1/syncs', read],
-  ['/v1/syncs/inventory', read],
   ['/v1/syncs/inventory/health', read],
   ['/v1/syncs/inventory/start', order],
   ['/v1/syncs/inventory/stop', order],
@@ -47,6 +46,17 @@ test.each(paths)('%s takes %s and no other method', async (url, allow) => {
   }
   const options = await server.app.inject({ method: 'OPTIONS', url });
   expect([options.statusCode, options.headers.allow, options.payload]).toEqual([204, allow, '']);
+});
+
+test('a sync takes GET and DELETE, which asks for a parameter', async () => {
+  await using server = appOver(control());
+  const url = '/v1/syncs/inventory';
+  const post = await server.app.inject({ method: 'POST', url });
+  expectProblem(post, 405, 'method_not_allowed');
+  expect(post.headers.allow).toBe('DELETE, GET, HEAD, OPTIONS');
+  expect((await server.app.inject(url)).statusCode).toBe(200);
+  expect((await server.app.inject({ method: 'HEAD', url })).statusCode).toBe(200);
+  expectProblem(await server.app.inject({ method: 'DELETE', url }), 400, 'invalid_request');
 });
 
 test.each(paths.filter(([, allow]) => allow === read))(

@@ -32,6 +32,7 @@ test('openapi/openapi.json is what the routes make', async () => {
 
 test('the calls of SPEC §8', () => {
   expect(operations.map(({ name }) => name).sort()).toEqual([
+    'delete /v1/syncs/{name}',
     'get /healthz',
     'get /metrics',
     'get /openapi.json',

@@ -1,5 +1,6 @@
 /** A SyncControl in memory, for tests of the API. */
 import { type ErrorCode, WatcherError } from '../../../src/errors.ts';
+import type { DropOrder, DropReport } from '../../../src/replication/drop-sync.ts';
 import type {
   Desired,
   SyncControl,
@@ -82,6 +83,7 @@ export class StubControl implements SyncControl {
     reachable: true,
     message: null,
   };
+  report: DropReport = { slot: null, publication: null, keys: [], state: [], kept: [] };
   /** Thrown by every order. */
   failure: unknown = null;
 
@@ -105,6 +107,11 @@ export class StubControl implements SyncControl {
 
   async requestDump(name: string, tables: readonly string[] | null): Promise<SyncStatus> {
     return this.#order(name, ['dump', name, tables]);
+  }
+
+  async drop(name: string, order: DropOrder): Promise<DropReport> {
+    this.#order(name, ['drop', name, order]);
+    return this.report;
   }
 
   etcdContact(): ReturnType<SyncControl['etcdContact']> {
