@@ -73,23 +73,35 @@ export async function dropSync(options: DropSyncOptions): Promise<DropReport> {
 }
 
 async function drop(options: DropSyncOptions): Promise<DropReport> {
-  const { coordination, createDriver, order, signal } = options;
-  const claim = await coordination.claim(signal);
+  const { coordination, createDriver, signal, log } = options;
   const driver = await createDriver();
   try {
-    const both = AbortSignal.any([signal, claim.lost]);
-    const parts = sourceParts.filter((part) => order.parts.includes(part));
-    const look = async (dryRun: boolean) =>
-      parts.length === 0 ? [] : await driver.drop(parts, dryRun, both);
-    const seen = await look(true);
-    const keys = await dropKeys(claim.sink, options, both);
-    const state = await dropState(claim, order, both);
-    const leftovers = order.dryRun ? seen : await look(false);
-    return { keys: keys.keys, state, ...sourceReport(leftovers, keys.kept) };
+    const claim = await coordination.claim(signal);
+    try {
+      return await dropClaimed(options, claim, driver);
+    } finally {
+      await release(claim, log);
+    }
   } finally {
     await driver.close();
-    await release(claim, options.log);
   }
+}
+
+async function dropClaimed(
+  options: DropSyncOptions,
+  claim: Claim,
+  driver: Driver,
+): Promise<DropReport> {
+  const { order } = options;
+  const signal = AbortSignal.any([options.signal, claim.lost]);
+  const parts = sourceParts.filter((part) => order.parts.includes(part));
+  const look = async (dryRun: boolean) =>
+    parts.length === 0 ? [] : await driver.drop(parts, dryRun, signal);
+  const seen = await look(true);
+  const { keys, kept } = await dropKeys(claim.sink, options, signal);
+  const state = await dropState(claim, order, signal);
+  const leftovers = order.dryRun ? seen : await look(false);
+  return { keys, state, ...sourceReport(leftovers, kept) };
 }
 
 async function release(claim: Claim, log: Log): Promise<void> {
