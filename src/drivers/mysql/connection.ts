@@ -73,8 +73,7 @@ export async function connect(
   for (const [index, tls] of attempts.entries()) {
     signal.throwIfAborted();
     try {
-      const client = await open(target, tls, signal);
-      const connection = wrap(client, contextOf(target), signal);
+      const connection = wrap(await open(target, tls, signal), contextOf(target), signal);
       await prepareSession(connection, target.connectTimeoutMs);
       return connection;
     } catch (error) {
@@ -96,11 +95,17 @@ async function prepareSession(connection: SourceConnection, timeoutMs: number): 
   }
 }
 
+interface Opened {
+  readonly client: mysql.Connection;
+  /** TCP's, below TLS. */
+  readonly socket: Socket;
+}
+
 async function open(
   target: ConnectTarget,
   tls: ClientTls | false,
   signal: AbortSignal,
-): Promise<mysql.Connection> {
+): Promise<Opened> {
   const socket = openSocket(target);
   const cut = () => socket.destroy();
   const client = mysql.createConnection({
@@ -121,7 +126,7 @@ async function open(
   socket.once('close', () => signal.removeEventListener('abort', cut));
   try {
     await connected(client);
-    return client;
+    return { client, socket };
   } catch (error) {
     cut();
     throw error;
@@ -148,7 +153,7 @@ function openSocket(target: ConnectTarget): Socket {
 }
 
 function wrap(
-  client: mysql.Connection,
+  { client, socket }: Opened,
   context: SourceContext,
   signal: AbortSignal,
 ): SourceConnection {
@@ -156,7 +161,8 @@ function wrap(
     if (signal.aborted) return signal.reason;
     return toSourceError(error, table === undefined ? context : { ...context, table });
   };
-  const destroy = () => client.destroy();
+  // That of mysql2 only ends its own side, and then does not fail what waits for an answer.
+  const destroy = () => socket.destroy();
   return {
     threadId: client.threadId ?? 0,
     context,

@@ -34,8 +34,8 @@ export async function* readLog(
     for (;;) {
       const arrived = await connection.take();
       for (const batch of log.batches(arrived)) {
-        yield batch;
         signal.throwIfAborted();
+        yield batch;
       }
     }
   } finally {

@@ -57,8 +57,11 @@ export class PlaceTracker {
   }
 }
 
-/** Made for this connection. FORMAT_DESCRIPTION is sent again when reading begins behind it. */
-function isArtificial({ type, header }: BinlogEvent): boolean {
-  if ((header.flags & headerFlags.artificial) !== 0) return true;
-  return header.nextOffset === 0 && (type === 'rotate' || type === 'format_description');
+/** Made for this connection. The head of a file is sent again when reading begins behind it. */
+function isArtificial({ type, header: { flags, nextOffset } }: BinlogEvent): boolean {
+  if ((flags & headerFlags.artificial) !== 0) return true;
+  if (nextOffset !== 0) return false;
+  return (
+    type === 'rotate' || type === 'format_description' || (flags & headerFlags.ignorable) !== 0
+  );
 }

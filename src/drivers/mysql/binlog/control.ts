@@ -21,7 +21,7 @@ export interface XaPrepare {
   readonly xid: string;
 }
 
-/** Nothing happened up to here. `offset` null: a HEARTBEAT (v1), whose header has the offset modulo 2^32. */
+/** Nothing happened up to here. `offset` null: a HEARTBEAT (v1), whose header has the offset, or what of it are 32 bits. */
 export interface Heartbeat {
   readonly type: 'heartbeat';
   readonly file: string;
@@ -74,8 +74,10 @@ export function xaIdentifier(format: number, gtrid: Buffer, bqual: Buffer): stri
   return `X'${gtrid.toString('hex')}',X'${bqual.toString('hex')}',${format}`;
 }
 
-export function parseHeartbeat(reader: ByteReader): Heartbeat {
-  return { type: 'heartbeat', file: reader.text(reader.remaining), offset: null };
+/** MariaDB leaves the header's offset 0 where it needs more than 32 bits, and has it in front of the name. */
+export function parseHeartbeat(reader: ByteReader, nextOffset: number): Heartbeat {
+  const offset = nextOffset === 0 ? fileOffset(reader.uint64()) : null;
+  return { type: 'heartbeat', file: reader.text(reader.remaining), offset };
 }
 
 const heartbeatFields = { end: 0, file: 1, offset: 2 } as const;

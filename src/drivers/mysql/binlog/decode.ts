@@ -5,7 +5,13 @@ import { eventTypes as t } from './event-types.ts';
 import { type FormatDescription, parseFormatDescription } from './format-description.ts';
 import * as gtid from './gtid.ts';
 import { type PreviousGtids, previousGtids } from './gtid-set-binary.ts';
-import { type ChecksumAlgorithm, checkedBody, type EventHeader, parseHeader } from './header.ts';
+import {
+  type ChecksumAlgorithm,
+  checkedBody,
+  type EventHeader,
+  headerFlags,
+  parseHeader,
+} from './header.ts';
 import * as mariadbGtid from './mariadb-gtid.ts';
 import { parseTransactionPayload, type TransactionPayload } from './payload.ts';
 import { parseQuery, type Query } from './query.ts';
@@ -85,7 +91,7 @@ const parsers: ReadonlyMap<number, Parse> = new Map<number, Parse>([
   [t.mariadbGtidList, mariadbGtid.parseMariadbGtidList],
   [t.tableMap, (reader, _, format) => parseTableMap(reader, format)],
   [t.transactionPayload, parseTransactionPayload],
-  [t.heartbeat, control.parseHeartbeat],
+  [t.heartbeat, (reader, header) => control.parseHeartbeat(reader, header.nextOffset)],
   [t.heartbeatV2, control.parseHeartbeatV2],
   [t.incident, control.parseIncident],
   [t.stop, notice('stop')],
@@ -93,6 +99,7 @@ const parsers: ReadonlyMap<number, Parse> = new Map<number, Parse>([
   [t.mariadbAnnotateRows, notice('rows_query')],
   [t.mariadbBinlogCheckpoint, notice('binlog_checkpoint')],
   [t.ignorable, notice('ignorable')],
+  [t.mariadbStartEncryption, startEncryption],
   [t.viewChange, notice('view_change')],
   // The context of a statement that is logged as a statement: that statement is what stops a sync.
   [t.intvar, notice('statement_context')],
@@ -158,16 +165,19 @@ export class BinlogDecoder {
   }
 }
 
+/** A server that has decrypted the events for us marks it as one that says nothing. */
+function startEncryption(reader: ByteReader, header: EventHeader): EventBody {
+  if ((header.flags & headerFlags.ignorable) !== 0) return control.notice(reader, 'ignorable');
+  throw new WatcherError('unsupported_event', {
+    message: 'The binlog is encrypted, and the server sends it as it is',
+  });
+}
+
 function unknownEvent(type: number): WatcherError {
   if (statementTypes.has(type)) {
     return new WatcherError('unsupported_event', {
       message: 'The binlog holds a LOAD DATA that is logged as a statement',
       remedy: 'SET GLOBAL binlog_format = ROW; then dump again.',
-    });
-  }
-  if (type === t.mariadbStartEncryption) {
-    return new WatcherError('unsupported_event', {
-      message: 'The binlog is encrypted, and the server sends it as it is',
     });
   }
   return new WatcherError('unsupported_event', {

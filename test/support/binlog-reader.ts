@@ -1,0 +1,74 @@
+/** Reads the log of a server by `readLog`, up to a place. */
+import { crc32 } from 'node:zlib';
+import { connect } from '../../src/drivers/mysql/connection.ts';
+import type { LogEvent } from '../../src/drivers/mysql/log-event.ts';
+import type { LogPlace } from '../../src/drivers/mysql/log-place.ts';
+import { comparePlaces, positionOf, readLogEnd } from '../../src/drivers/mysql/log-place.ts';
+import type { LogReaderOptions } from '../../src/drivers/mysql/log-reader.ts';
+import { readLog } from '../../src/drivers/mysql/log-reader.ts';
+import { readServerFacts } from '../../src/drivers/mysql/server-facts.ts';
+import type { MysqlPosition } from '../../src/replication/position.ts';
+import type { MysqlAddress } from '../../tools/testenv/mysql-address.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const signal = new AbortController().signal;
+
+export async function readerOptions(
+  { host, port, user, password }: Pick<MysqlAddress, 'host' | 'port' | 'user' | 'password'>,
+  serverId: number,
+): Promise<LogReaderOptions> {
+  const target = {
+    host,
+    port,
+    user,
+    password,
+    tls: { mode: 'disable', ca: null },
+    applicationName: 'watcher test',
+    connectTimeoutMs: 5_000,
+  } as const;
+  const connection = await connect(target, signal);
+  const facts = await readServerFacts(connection);
+  await connection.close();
+  return { target, facts, serverId, logger: silent };
+}
+
+export async function logEnd({ target, facts }: LogReaderOptions): Promise<MysqlPosition> {
+  const connection = await connect(target, signal);
+  const end = await readLogEnd(connection, facts);
+  await connection.close();
+  if (end === null) throw new Error('no binlog');
+  return positionOf(end);
+}
+
+/** What is in the files, up to `until` or to the first event that is wanted. */
+export async function readEvents(
+  options: LogReaderOptions,
+  from: MysqlPosition,
+  until: LogPlace | ((event: LogEvent) => boolean),
+): Promise<LogEvent[]> {
+  const found: LogEvent[] = [];
+  const isLast =
+    typeof until === 'function'
+      ? until
+      : ({ file, end }: LogEvent) => comparePlaces({ file, offset: end }, until) >= 0;
+  for await (const batch of readLog(options, from, signal)) {
+    found.push(...batch.filter(({ start, end }) => start < end));
+    if (batch.some(isLast)) return found;
+  }
+  throw new Error('the log has an end');
+}
+
+/** For comparisons; bytes as their checksum. */
+export function textOf({ event, file, start, end }: LogEvent): string {
+  const fields = Object.entries(event).map(([name, value]) => [name, plain(value)]);
+  return `${file} ${start} ${end} ${JSON.stringify(Object.fromEntries(fields))}`;
+}
+
+function plain(value: unknown): unknown {
+  if (Buffer.isBuffer(value)) return `${value.length} bytes, ${crc32(value)}`;
+  if (typeof value === 'bigint') return `${value}`;
+  if (value instanceof Map || value instanceof Set) return [...value].map(plain);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+}
