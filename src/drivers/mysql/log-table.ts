@@ -13,7 +13,8 @@ export interface LogTable {
   readonly transactional: boolean;
   /**
    * @param messagesBefore rows of the transaction before this event; those of the event count up from it.
-   * @throws WatcherError `row_image_not_full` and what the codecs say, with table and column.
+   * @throws WatcherError `binlog_setting` for a row image that is not full, and what the codecs say, with table and
+   *   column.
    */
   read(event: RowsEvent, messagesBefore: number): LogRows;
 }
@@ -32,7 +33,8 @@ export interface TableOutcome {
 }
 
 export interface LogTables {
-  describe(map: TableMap): LogTable;
+  /** @param commit of the transaction: the GTIDs with it, and where it begins */
+  describe(map: TableMap, commit: MysqlPosition): LogTable;
   /** @param place where the statement is; its end is the position after it */
   apply(
     effects: readonly TableEffect[],
@@ -40,8 +42,10 @@ export interface LogTables {
     signal: AbortSignal,
   ): Promise<TableOutcome>;
   /**
-   * Tables to dump again because foreign keys have changed their rows without the log saying so; called for each
-   * row change of a transaction before it is handed out. Cheap when there are none.
+   * Tables to dump again because rows of them are not in the log, or could not be read: foreign keys have changed them,
+   * or nobody knows their columns. Called before each part is handed out, and at the end of each group that ends without
+   * one (then with no changes): what it returns goes out before that part or position. Cheap when there are none.
+   * @param place in the transaction, or behind it: a dump from there or later has all of them
    */
   cascades(changes: readonly Change[], place: MysqlPosition): readonly CatalogEvent[];
 }
