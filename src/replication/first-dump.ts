@@ -13,6 +13,7 @@ import { WatcherError } from '../errors.ts';
 import type { PipelineOptions } from './attempt.ts';
 import type { Preparation, ResumePoint, RowChunk } from './driver.ts';
 import { positionToJson } from './position.ts';
+import { hasOwnName } from './prefix-guard.ts';
 import { Section } from './section.ts';
 import type { StoredState } from './sink.ts';
 import { TableCopy } from './table-copy.ts';
@@ -32,7 +33,6 @@ export async function firstDump(options: FirstDumpOptions): Promise<ResumePoint>
   const cause = continuity.kind === 'dump' ? continuity.cause : null;
   const streamed = options.state.checkpoint?.phase === 'stream';
   if (!options.mayDump && (cause !== null || streamed)) throw forbidden(cause);
-  if (options.state.checkpoint === null && !options.adopt) await requireEmpty(options);
   events.dumping(cause);
   progress.begin(
     preparation.tables.map(({ relation, rowsEstimated }) => ({
@@ -119,22 +119,4 @@ function forbidden(cause: WatcherError | null): WatcherError {
     message: `A dump is needed${cause === null ? '' : ` (${cause.message})`}, and dump.mode is never`,
     cause,
   });
-}
-
-function hasOwnName(prefix: string): boolean {
-  return prefix.replaceAll('/', '') !== '';
-}
-
-/** Refuses to write between keys of somebody else (SPEC §4). */
-async function requireEmpty(options: FirstDumpOptions): Promise<void> {
-  const { syncPrefix, sink, tables, signal } = options;
-  const prefixes = hasOwnName(syncPrefix) ? [syncPrefix] : tables.currentPrefixes();
-  for (const prefix of prefixes) {
-    const count = await sink.count(prefix, signal);
-    if (count === 0) continue;
-    throw new WatcherError('prefix_not_empty', {
-      message: `There are ${count} other keys under ${prefix}`,
-      remedy: `Choose another keys.template, delete those keys (etcdctl del --prefix '${prefix}'), or set keys.adopt: true, which makes the prefix Watcher's: keys that no row stands for are deleted.`,
-    });
-  }
 }

@@ -9,6 +9,7 @@ import { firstDump } from './first-dump.ts';
 import { Mutex } from './mutex.ts';
 import { Overlay } from './overlay.ts';
 import { positionFromJson } from './position.ts';
+import { refuseForeignKeys } from './prefix-guard.ts';
 import { Redumps } from './redumps.ts';
 import type { Checkpoint } from './sink.ts';
 import { stagedLog } from './staging.ts';
@@ -27,6 +28,7 @@ export async function runPipeline(options: PipelineOptions): Promise<never> {
   const tables = new Tables(options.prefixOf);
   const overlay = new Overlay();
   tables.adopt(preparation.tables, state.tables);
+  await refuseForeignKeys({ ...options, state, tables });
   const writer = new Writer({
     sink,
     checkpoint: nextCheckpoint(options, state.checkpoint, preparation),
