@@ -17,8 +17,8 @@ import type { FastifyBaseLogger, FastifyPluginAsync, FastifyRequest } from 'fast
 import type { Role } from './api/auth.ts';
 import { api } from './api/plugin.ts';
 import type { Config } from './config/config.ts';
-import { ConfigInvalid } from './config/control.ts';
 import { type LoadResult, readConfigFile } from './config/load.ts';
+import { formatViolation } from './config/report.ts';
 import { WatcherError } from './errors.ts';
 import { loggerOptions } from './logger.ts';
 import { createService, type Service } from './service.ts';
@@ -44,14 +44,15 @@ export interface WatcherOptions {
 const stopMs = 9_000;
 
 /**
- * @throws ConfigInvalid at registration, with every violation of the file; WatcherError `config_invalid` when there are
- * neither tokens nor `authenticate`. What goes wrong later is in the status of the syncs, never thrown at the host.
+ * @throws WatcherError `config_invalid` at registration: with every violation of the file; when there are neither tokens
+ * nor `authenticate`; without a prefix. What goes wrong later is in the status of the syncs, never thrown at the host.
  */
 export const watcher: FastifyPluginAsync<WatcherOptions> = async (app, options) => {
   const { configFile, authenticate } = options;
   const read = (): LoadResult =>
     readConfigFile(configFile, { env: options.env ?? env, hostname: hostname() });
-  const config = valid(read());
+  const config = valid(read(), configFile);
+  if (app.prefix === '') throw withoutPrefix();
   if (config.api.tokens.length === 0 && authenticate === undefined) throw withoutAuthentication();
   const logger = hostLogger(app.log);
   const service = createService({ config, logger, foreignLogger: true, reread: read });
@@ -69,9 +70,21 @@ export const watcher: FastifyPluginAsync<WatcherOptions> = async (app, options) 
   });
 };
 
-function valid(result: LoadResult): Config {
+/** Each violation in the message: a host prints that, and nothing else of an error is sure to be seen. */
+function valid(result: LoadResult, configFile: string): Config {
   if ('config' in result) return result.config;
-  throw new ConfigInvalid(result.violations);
+  const lines = result.violations.map((violation) => formatViolation(configFile, violation));
+  throw new WatcherError('config_invalid', {
+    message: ['The configuration of Watcher is not valid', ...lines].join('\n  '),
+  });
+}
+
+/** Without one, what nobody answers in the host would be answered by Watcher. */
+function withoutPrefix(): WatcherError {
+  return new WatcherError('config_invalid', {
+    message: 'Watcher inside another server needs a prefix of its own',
+    remedy: 'Register the plugin with a prefix, for example /replication.',
+  });
 }
 
 function withoutAuthentication(): WatcherError {
