@@ -9,7 +9,12 @@
  * COMMIT ends changes of tables without transactions, ROLLBACK those that stand although their transaction does not.
  * CREATE TABLE … SELECT is a statement and rows within one group (MySQL 8), or two groups.
  */
-import type { CatalogEvent, StreamMessage, TransactionPart } from '../../replication/change.ts';
+import type {
+  CatalogEvent,
+  Change,
+  StreamMessage,
+  TransactionPart,
+} from '../../replication/change.ts';
 import type { ResumePoint } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import * as errors from './assemble-errors.ts';
@@ -36,6 +41,7 @@ type Messages = readonly StreamMessage[];
 export type Assembled = Messages | AsyncIterable<StreamMessage>;
 
 const none: Messages = [];
+const noChanges: readonly Change[] = [];
 
 type Event<T extends BinlogEvent['type']> = Extract<BinlogEvent, { type: T }>;
 type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>;
@@ -124,7 +130,8 @@ export class Assembler {
 
   #describe(event: Event<'table_map'>, log: LogEvent): Messages {
     const group = this.#require('a table map', log);
-    if (group.start.state !== 'done') this.#maps.set(event.tableId, this.#tables.describe(event));
+    if (group.start.state === 'done') return none;
+    this.#maps.set(event.tableId, this.#tables.describe(event, group.commit));
     return none;
   }
 
@@ -247,8 +254,9 @@ export class Assembler {
     if (group.start.state === 'done') return none;
     const last = group.end(log);
     if (last !== null) return this.#handOut(last, group.at(log));
+    const events = catalog(this.#tables.cascades(noChanges, group.at(log)));
     const heartbeat = this.#progress.passed(log.file, log.end);
-    return heartbeat === null ? none : [heartbeat];
+    return heartbeat === null ? events : [...events, heartbeat];
   }
 
   /**
@@ -272,7 +280,7 @@ export class Assembler {
     if (this.#maps.size > 0) this.#maps.clear();
   }
 
-  /** @param place not before what the part has: a dump from there on has also what no cascade has logged */
+  /** @param place in the group, behind what the part has of it */
   #handOut(part: TransactionPart, place: MysqlPosition): Messages {
     this.#progress.mayHandOut();
     const events = this.#tables.cascades(part.changes, place);

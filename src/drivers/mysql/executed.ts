@@ -137,7 +137,7 @@ export class ExecutedPlaces implements Executed {
   #text: string;
 
   constructor(text: string) {
-    this.#last = [...MariadbGtidSet.parse(text).entries()];
+    this.#last = [...MariadbGtidSet.parse(text).entries()].sort(byDomain);
     this.#text = this.#format();
   }
 
@@ -154,7 +154,7 @@ export class ExecutedPlaces implements Executed {
     const last = this.#last[at];
     if (last !== undefined && last.serverId === serverId && sequence <= last.sequence) return false;
     this.#last[at < 0 ? this.#last.length : at] = { domain, serverId, sequence };
-    if (at < 0) this.#last.sort((a, b) => a.domain - b.domain);
+    if (at < 0) this.#last.sort(byDomain);
     this.#text = this.#format();
     return true;
   }
@@ -164,4 +164,8 @@ export class ExecutedPlaces implements Executed {
       .map(({ domain, serverId, sequence }) => `${domain}-${serverId}-${sequence}`)
       .join(',');
   }
+}
+
+function byDomain(a: MariadbGtid, b: MariadbGtid): number {
+  return a.domain - b.domain;
 }

@@ -280,3 +280,12 @@ test('tables that cascades may have changed are told before the part, with a pla
     position(`${uuid}:1`, 'binlog.000001', 504),
   ]);
 });
+
+test('tables are asked once more at the end of a group without a part', async () => {
+  const tables = new ScriptedTables();
+  tables.cascading = [{ kind: 'redump', tableId: 'u', table: 'db.u', reason: 'unreadable' }];
+  const script = new LogScript().gtid(1).begin().rows('o', 1).xid();
+  const found = await assemble(script, { tables });
+  expect(found.map(({ type }) => type)).toEqual(['catalog', 'heartbeat']);
+  expect(tables.cascadePlaces).toEqual([position(`${uuid}:1`, 'binlog.000001', 504)]);
+});
