@@ -2,7 +2,7 @@
  * Config → the running service: etcd client, a replicator for each sync, and the supervisor over them. It knows no
  * process and no HTTP server; `main.ts` ties those to it.
  */
-import { syncFromJson, syncToJson } from './api/sync-json.ts';
+import { decodeStatus, encodeStatus } from './api/published-status.ts';
 import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
 import type { ConfigControl } from './config/control.ts';
 import { syncDigests } from './config/digest.ts';
@@ -87,7 +87,7 @@ export function createService(options: ServiceOptions): Service {
     config.syncs.map((sync) => [sync.name, assembleSync(sync, config, shared)]),
   );
   const { observers } = shared;
-  const supervisor = new Supervisor({ syncs, observers, contact, decodeStatus: syncFromJson });
+  const supervisor = new Supervisor({ syncs, observers, contact, decodeStatus });
   const { statePrefix } = config.etcd;
   const reloader = new Reloader({
     config,
@@ -187,7 +187,7 @@ function assembleSync(sync: SyncConfig, config: Config, shared: Shared): Assembl
     coordination,
     observer: observers,
     log,
-    encodeStatus: (status) => JSON.stringify(syncToJson(status)),
+    encodeStatus,
     onEtcdContact(error) {
       contact.everReached ||= error === null;
       contact.reachable = error === null;

@@ -3,7 +3,7 @@
  *
  * 1. stalled: no.
  * 2. dumping or streaming: yes.
- * 3. standby: it answers for its leader, whose other fields it shows: yes if there is one and it has no error.
+ * 3. standby: as its leader, which has published its state; no if there is none.
  * 4. any other state: no, and the state is the reason.
  */
 import type { SyncStatus } from '../replication/status.ts';
@@ -15,6 +15,7 @@ export function syncHealth(status: SyncStatus): SyncHealthJson {
   return {
     name: status.name,
     state: status.state,
+    leader_state: status.leaderState,
     healthy: reason === null,
     stalled: status.stalled,
     instance: status.instance,
@@ -23,16 +24,16 @@ export function syncHealth(status: SyncStatus): SyncHealthJson {
   };
 }
 
-function reasonOf(status: SyncStatus): SyncHealthJson['reason'] {
-  switch (status.state) {
+function reasonOf({ state, leaderState, stalled }: SyncStatus): SyncHealthJson['reason'] {
+  const working = state === 'standby' ? leaderState : state;
+  switch (working) {
     case 'dumping':
     case 'streaming':
-      return status.stalled ? 'stalled' : null;
+      return stalled ? 'stalled' : null;
     case 'standby':
-      if (status.instance === null) return 'no_leader';
-      if (status.stalled) return 'stalled';
-      return status.lastError === null ? null : 'leader_failing';
+    case null:
+      return 'no_leader';
     default:
-      return status.state;
+      return working;
   }
 }

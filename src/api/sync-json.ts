@@ -1,8 +1,7 @@
 /** SyncStatus → the sync of the API: snake_case, times as RFC 3339 with milliseconds and `Z`. */
 
-import { Value } from 'typebox/value';
 import type { LastError, SyncStatus, TableDumpStatus } from '../replication/status.ts';
-import { Sync, type SyncJson } from './schemas/sync.ts';
+import type { SyncJson } from './schemas/sync.ts';
 
 export function syncToJson(status: SyncStatus): SyncJson {
   return {
@@ -31,16 +30,10 @@ export function syncToJson(status: SyncStatus): SyncJson {
   };
 }
 
-/** The status that a leader published, as JSON text; null when it is not one that this version understands. */
-export function syncFromJson(text: string): SyncStatus | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!Value.Check(Sync, json)) return null;
-  const { dump, counters, checkpoint, last_error: lastError } = json;
+/** The other way round, for what the API does not show: nothing. */
+export function syncFromJson(json: SyncJson): SyncStatus {
+  const { dump, checkpoint, last_error: lastError } = json;
+  const { etcd_txns: etcdTxns, ...counters } = json.counters;
   return {
     name: json.name,
     driver: json.driver,
@@ -61,7 +54,7 @@ export function syncFromJson(text: string): SyncStatus | null {
         rowsEstimated,
       })),
     },
-    counters: { ...counters, etcdTxns: counters.etcd_txns },
+    counters: { ...counters, etcdTxns },
     retainedLogBytes: json.retained_log_bytes,
     safeLogBytes: null,
     checkpoint: {
@@ -80,6 +73,7 @@ export function syncFromJson(text: string): SyncStatus | null {
             retryAt: timeFromJson(lastError.retry_at),
           },
     leading: false,
+    leaderState: null,
     stalled: false,
   };
 }

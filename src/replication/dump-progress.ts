@@ -17,6 +17,7 @@ export class DumpProgress {
   #state: DumpState = 'none';
   #startedAt: Date | null = null;
   #finishedAt: Date | null = null;
+  #movedAt: Date | null = null;
   readonly #tables = new Map<string, TableProgress>();
   readonly #now: () => Date;
 
@@ -59,12 +60,19 @@ export class DumpProgress {
       this.#finishedAt = null;
     }
     this.#state = 'running';
+    this.moved();
     for (const { table, rowsEstimated } of tables) {
       this.#tables.set(table, { state: 'pending', rows: 0, rowsEstimated });
     }
   }
 
+  /** It goes on, also where no row is written: keys are listed and compared. */
+  moved(): void {
+    this.#movedAt = this.#now();
+  }
+
   read(table: string, rows: number, last: boolean): void {
+    this.moved();
     const progress = this.#tables.get(table);
     if (progress === undefined) return;
     progress.rows += rows;
@@ -86,6 +94,11 @@ export class DumpProgress {
 
   get finishedAt(): Date | null {
     return this.#finishedAt;
+  }
+
+  /** When something of a dump happened last. */
+  get movedAt(): Date | null {
+    return this.#movedAt;
   }
 
   status(): DumpStatus {

@@ -72,6 +72,8 @@ export interface SyncStatus {
   readonly checkpoint: { readonly revision: number | null; readonly committedAt: Date | null };
   readonly warnings: readonly Warning[];
   readonly lastError: LastError | null;
+  /** On a standby, the state of the instance that leads, as it published it; null: unknown, or no standby. */
+  readonly leaderState: SyncState | null;
   /** True when this process leads the sync (metrics export lag, dump and retained log only then). */
   readonly leading: boolean;
   /** Nothing durable for 60 s while the source is ahead. */

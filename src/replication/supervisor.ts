@@ -61,6 +61,8 @@ export class Supervisor implements SyncControl {
   readonly #options: SupervisorOptions;
   readonly #syncs: Map<string, SupervisedSync>;
   readonly #runs = new Map<SupervisedSync, Run>();
+  /** Published statuses of leaders, by their text. */
+  readonly #decoded = new Map<string, SyncStatus | null>();
   readonly #dropping = new Set<Promise<unknown>>();
   #phase: 'new' | 'running' | 'stopped' = 'new';
 
@@ -112,10 +114,21 @@ export class Supervisor implements SyncControl {
     const { board, replicator } = this.#sync(name);
     const own = board.status();
     if (own.state !== 'standby' || replicator.published === null) return own;
-    const leaders = this.#options.decodeStatus(replicator.published);
+    const leaders = this.#decode(replicator.published);
     if (leaders === null) return own;
     const { state, desired, leading } = own;
-    return { ...leaders, state, desired, leading };
+    return { ...leaders, state, desired, leading, leaderState: leaders.state };
+  }
+
+  /** Everybody who asks would decode it again, and a leader publishes at most every few seconds. */
+  #decode(published: string): SyncStatus | null {
+    const known = this.#decoded.get(published);
+    if (known !== undefined) return known;
+    // Those of before are not asked for again.
+    if (this.#decoded.size >= 2 * this.#syncs.size) this.#decoded.clear();
+    const status = this.#options.decodeStatus(published);
+    this.#decoded.set(published, status);
+    return status;
   }
 
   async setDesired(name: string, desired: Desired): Promise<SyncStatus> {

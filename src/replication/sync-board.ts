@@ -194,6 +194,7 @@ export class SyncBoard {
       ],
       lastError: this.lastError,
       leading: this.leading,
+      leaderState: null,
       stalled: this.#stalled(),
     };
   }
@@ -214,11 +215,18 @@ export class SyncBoard {
   }
 
   #stalled(): boolean {
-    if (this.state !== 'streaming') return false;
-    const behind = this.oldestPending() ?? this.#lag?.behindSince ?? null;
+    const behind = this.#behindSince();
     if (behind === null) return false;
     const since = Math.max(this.#progressAt.getTime(), behind.getTime());
     return this.#options.now().getTime() - since > stalledAfterMs;
+  }
+
+  /** Since when there is something to do; null: there is nothing, or the sync does not run. */
+  #behindSince(): Date | null {
+    // There are rows to read. What is in etcd already is read and compared, but not written.
+    if (this.state === 'dumping') return this.progress.movedAt ?? this.#progressAt;
+    if (this.state !== 'streaming') return null;
+    return this.oldestPending() ?? this.#lag?.behindSince ?? null;
   }
 }
 

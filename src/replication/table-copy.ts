@@ -41,6 +41,7 @@ export class TableCopy {
     for (const prefix of prefixes) {
       for await (const page of this.#options.sink.list(prefix, this.#options.signal)) {
         for (const listed of page) this.#index.add(listed);
+        this.#options.progress.moved();
       }
     }
   }
@@ -100,6 +101,7 @@ export class TableCopy {
     let sweeps: Batch['sweeps'][number][] = [];
     let bytes = 0;
     for await (const page of this.#options.sink.list(prefix, this.#options.signal)) {
+      this.#options.progress.moved();
       for (const { key, modRevision } of page) {
         if (!stale({ key, modRevision })) continue;
         sweeps.push({ key, modRevision });

@@ -9,6 +9,7 @@ import { syncHealth } from '../sync-health.ts';
 const healthy: SyncHealthJson = {
   name: 'inventory',
   state: 'streaming',
+  leader_state: null,
   healthy: true,
   stalled: false,
   instance: 'node-1',

@@ -12,7 +12,6 @@ export const unhealthyReasons = [
   'stopping',
   'stalled',
   'no_leader',
-  'leader_failing',
 ] as const;
 
 export const SyncHealth = component(
@@ -21,16 +20,23 @@ export const SyncHealth = component(
     {
       name: Type.String(),
       state: State,
+      leader_state: nullable(
+        Type.Enum([...syncStates], {
+          type: 'string',
+          description: 'Of the instance that leads, on a standby; `null` when it is unknown.',
+        }),
+      ),
       healthy: Type.Boolean(),
       stalled: Type.Boolean({
-        description: 'Nothing durable for 60 s while the source is ahead.',
+        description:
+          'Nothing durable for 60 s while the source is ahead; in a dump, no row read either.',
       }),
       instance: nullable(Type.String({ description: 'The instance that leads.' })),
       reason: nullable(
         Type.Enum([...unhealthyReasons], {
           type: 'string',
           description:
-            'Why it is not healthy. `no_leader` and `leader_failing`: a standby says so of the other instances.',
+            'Why it is not healthy: its state, of a standby that of its leader. `no_leader`: a standby knows of none.',
         }),
       ),
       last_error: nullable(LastErrorEntry),

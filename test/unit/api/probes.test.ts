@@ -23,10 +23,14 @@ test.each<[Partial<SyncStatus>, number, string | null]>([
   [{ state: 'backing_off', lastError }, 503, 'backing_off'],
   [{ state: 'failed', lastError }, 503, 'failed'],
   [{ state: 'stopping' }, 503, 'stopping'],
-  [{ state: 'standby', leading: false }, 200, null],
-  [{ state: 'standby', leading: false, instance: null }, 503, 'no_leader'],
-  [{ state: 'standby', leading: false, stalled: true }, 503, 'stalled'],
-  [{ state: 'standby', leading: false, lastError }, 503, 'leader_failing'],
+  [{ state: 'standby', leaderState: 'streaming' }, 200, null],
+  [{ state: 'standby', leaderState: 'streaming', lastError }, 200, null],
+  [{ state: 'standby', leaderState: 'dumping' }, 200, null],
+  [{ state: 'standby', leaderState: 'streaming', stalled: true }, 503, 'stalled'],
+  [{ state: 'standby', leaderState: 'starting' }, 503, 'starting'],
+  [{ state: 'standby', leaderState: 'backing_off', lastError }, 503, 'backing_off'],
+  [{ state: 'standby', leaderState: 'failed', lastError }, 503, 'failed'],
+  [{ state: 'standby', leaderState: null }, 503, 'no_leader'],
 ])('the health of %j is %i, %s', async (changes, status, reason) => {
   await using server = appOver(new StubControl(statusOf('inventory', changes)));
   const response = await server.app.inject('/v1/syncs/inventory/health');
@@ -36,6 +40,7 @@ test.each<[Partial<SyncStatus>, number, string | null]>([
   expect(response.json()).toMatchObject({
     name: 'inventory',
     state: changes.state,
+    leader_state: changes.leaderState ?? null,
     healthy: status === 200,
     reason,
   });

@@ -44,6 +44,7 @@ export function statusOf(name: string, changes: Partial<SyncStatus> = {}): SyncS
     warnings: [{ code: 'no_key', message: 'm', remedy: 'r', table: 'public.notes' }],
     lastError: null,
     leading: true,
+    leaderState: null,
     stalled: false,
     ...changes,
   };

@@ -320,12 +320,18 @@ test('of two instances one leads; the other shows what it does, and takes over',
     'it shows its leader',
     ({ instance, dump }) => instance === 'one' && dump.state === 'done',
   );
+  await two.until(
+    'it knows the state of its leader',
+    ({ leaderState }) => leaderState === 'streaming',
+  );
   expect(two.status).toMatchObject({ state: 'standby', leading: false });
+  expect(one.status.leaderState).toBeNull();
   await one.supervisor.stop();
   await two.until('it streams', isStreaming);
   expect(two.status).toMatchObject({
     instance: 'two',
     leading: true,
+    leaderState: null,
     counters: { transactions: 0 },
   });
   source.commit({ op: 'insert', table: 'a', row: ['3', '30'] });

@@ -72,6 +72,30 @@ test('the source is ahead: the lag grows, and after a minute without progress th
   expect(board.status()).toMatchObject({ lag: { bytes: 0, seconds: 0 }, stalled: false });
 });
 
+test('a dump that neither writes nor reads for a minute is stalled', () => {
+  const { board, clock, durable } = streamingBoard();
+  board.state = 'dumping';
+  board.progress.begin([{ table: 'public.a', rowsEstimated: 10 }]);
+  const after = (seconds: number): boolean => {
+    clock.seconds += seconds;
+    return board.status().stalled;
+  };
+  expect(after(60)).toBe(false);
+  expect(after(1)).toBe(true);
+  board.progress.read('public.a', 1, false);
+  expect(after(60)).toBe(false);
+  // Keys that are there already are compared, and nothing is written.
+  board.progress.moved();
+  expect(after(60)).toBe(false);
+  durable(null);
+  expect(after(60)).toBe(false);
+  expect(after(1)).toBe(true);
+  for (const state of ['stopped', 'starting', 'backing_off', 'standby', 'failed'] as const) {
+    board.state = state;
+    expect(after(100)).toBe(false);
+  }
+});
+
 test('WAL of others is no lag once a heartbeat has said so', () => {
   const { board, clock, source } = streamingBoard();
   source.lsn = 20n;
