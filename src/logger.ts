@@ -34,10 +34,12 @@ const redacted = [
   'database.connection',
 ].flatMap((name) => Array.from({ length: deepest + 1 }, (_, depth) => '*.'.repeat(depth) + name));
 
-/** @param level Stacks are logged at `debug` and `trace` only. */
-export function loggerOptions(level: LogLevel): LoggerOptions {
-  const withStack = level === 'debug' || level === 'trace';
-  const err = (error: unknown) => errorToLog(error, withStack);
+/** @param levelNow Stacks are logged at `debug` and `trace` only. */
+export function loggerOptions(
+  level: LogLevel,
+  levelNow: () => string = () => level,
+): LoggerOptions {
+  const err = (error: unknown) => errorToLog(error, /^(?:debug|trace)$/.test(levelNow()));
   return {
     level,
     base: null,
@@ -48,10 +50,11 @@ export function loggerOptions(level: LogLevel): LoggerOptions {
   };
 }
 
-/** @param destination By default, stdout. */
+/** Its level may be set at any time. @param destination By default, stdout. */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const options = loggerOptions(level);
-  return destination === undefined ? pino(options) : pino(options, destination);
+  const options = loggerOptions(level, () => logger.level);
+  const logger: Logger = destination === undefined ? pino(options) : pino(options, destination);
+  return logger;
 }
 
 const deepestCause = 5;

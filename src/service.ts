@@ -217,6 +217,7 @@ function pipelineOptions(sync: SyncConfig) {
   const { template } = sync.keys;
   const scope = { sync: sync.name, database: sync.database.names[0] ?? '' };
   return {
+    positionKind: sync.driver === 'mysql' ? ('mysql' as const) : ('postgres' as const),
     mapping: {
       include: sync.tables.include,
       exclude: sync.tables.exclude,

@@ -4,6 +4,7 @@ import type { StreamMessage, Warning } from './change.ts';
 import type { Driver, Preparation } from './driver.ts';
 import type { DumpProgress } from './dump-progress.ts';
 import type { PrefixOf } from './key-template.ts';
+import type { Position } from './position.ts';
 import type { MappingOptions, Sink, StoredState } from './sink.ts';
 import type { DurableBatch } from './writer.ts';
 
@@ -33,6 +34,8 @@ export interface StreamControl {
 export interface PipelineOptions {
   readonly driver: Driver;
   readonly sink: Sink;
+  /** Of the driver: a checkpoint with another one was written before the driver was changed. */
+  readonly positionKind: Position['kind'];
   readonly mapping: MappingOptions;
   readonly prefixOf: PrefixOf;
   /** What every key of the sync begins with; empty or `/` when there is no such thing. */

@@ -8,10 +8,10 @@ import type { Preparation, ResumePoint } from './driver.ts';
 import { firstDump } from './first-dump.ts';
 import { Mutex } from './mutex.ts';
 import { Overlay } from './overlay.ts';
-import { positionFromJson } from './position.ts';
+import { type Position, positionFromJson } from './position.ts';
 import { refuseForeignKeys } from './prefix-guard.ts';
 import { Redumps } from './redumps.ts';
-import type { Checkpoint } from './sink.ts';
+import type { Checkpoint, StoredState } from './sink.ts';
 import { stagedLog } from './staging.ts';
 import { StreamReader } from './stream-reader.ts';
 import { Tables } from './tables.ts';
@@ -19,7 +19,7 @@ import { Writer } from './writer.ts';
 
 export async function runPipeline(options: PipelineOptions): Promise<never> {
   const { driver, sink, events, signal } = options;
-  const state = await sink.load(signal);
+  const state = usable(await sink.load(signal), options.positionKind);
   events.loaded(state);
   const resume = options.dumpAnew ? null : resumePoint(state.checkpoint);
   const preparation = await driver.prepare(resume, signal);
@@ -139,6 +139,17 @@ async function stream(options: StreamOptions): Promise<never> {
   });
   await options.parts.first([reader.run(driver.stream(from, signal, staged)), redumps.run()]);
   throw new WatcherError('internal', { message: 'the stream ended without an error' });
+}
+
+/** What another kind of database left is no place to go on from; the rows are still ours. */
+function usable(state: StoredState, kind: Position['kind']): StoredState {
+  const { checkpoint } = state;
+  const position = checkpoint?.position ?? null;
+  if (checkpoint === null || position === null || positionFromJson(position).kind === kind) {
+    return state;
+  }
+  const nothing = { position: null, source: null, partial: null };
+  return { ...state, checkpoint: { ...checkpoint, ...nothing, phase: 'dump' } };
 }
 
 function resumePoint(checkpoint: Checkpoint | null): ResumePoint | null {

@@ -16,6 +16,7 @@ const scope = { sync: 's', database: 'd' };
 const template = '/{sync}/{table}/{key}';
 
 export const pipelineDefaults = {
+  positionKind: 'postgres',
   mapping: {
     include: ['*'],
     exclude: [],
