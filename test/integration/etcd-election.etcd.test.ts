@@ -208,3 +208,42 @@ test('standing by goes on over a restart of etcd', async () => {
   expect((await second).isValid()).toBe(true);
   await Promise.all([a.revoke(), b.revoke()]);
 });
+
+test('one that stands by no more leaves the queue, and does not stop those behind it', async () => {
+  await using prefix = createPrefix(etcd());
+  using client = clientOf();
+  const leases = [1, 2, 3].map(() => grantLease({ client, ttlSeconds: 30, signal: never }));
+  const [a, b, c] = (await Promise.all(leases)) as [Lease, Lease, Lease];
+  const first = await run(client, prefix, a, candidateOf('a'));
+  const gone = new AbortController();
+  let standing = 0;
+  const onStandby = () => {
+    standing += 1;
+  };
+  const second = run(client, prefix, b, candidateOf('b'), { onStandby, signal: gone.signal });
+  await until(() => standing === 1, { what: 'b stands by' });
+  const third = run(client, prefix, c, candidateOf('c'), { onStandby });
+  await until(() => standing === 2, { what: 'c stands by' });
+  gone.abort(new Error('not wanted any more'));
+  await expect(second).rejects.toThrow('not wanted any more');
+  await first.resign();
+  await third;
+  expect(b.isValid()).toBe(true);
+  await Promise.all([a.revoke(), b.revoke(), c.revoke()]);
+});
+
+test('a leader states another configuration and goes on leading; one that was replaced does not', async () => {
+  await using prefix = createPrefix(etcd());
+  using client = clientOf();
+  const lease = await grantLease({ client, ttlSeconds: 30, signal: never });
+  const leader = await run(client, prefix, lease, candidateOf('a'));
+  const stated = { ...candidateOf('a'), config: 'another' };
+  await leader.restate(stated);
+  expect(await currentLeader(client, prefix.state, 'test', never)).toEqual(stated);
+  const sink = await loadedSink(prefix, { client, leader });
+  await sink.write(batchOf([put(prefix.rows, 'a', '1')]), never);
+  await leader.resign();
+  await leader.restate(stated);
+  expect(await currentLeader(client, prefix.state, 'test', never)).toBeNull();
+  await lease.revoke();
+});

@@ -1,4 +1,4 @@
-import { Replicator } from '../../src/replication/replicator.ts';
+import { Replicator, type ReplicatorSettings } from '../../src/replication/replicator.ts';
 import type { SyncStatus } from '../../src/replication/status.ts';
 import { Observers, type SupervisedSync, Supervisor } from '../../src/replication/supervisor.ts';
 import { SyncBoard } from '../../src/replication/sync-board.ts';
@@ -19,6 +19,8 @@ export interface SyncedOptions {
 export class Synced {
   readonly supervisor: Supervisor;
   readonly board: SyncBoard;
+  readonly replicator: Replicator;
+  readonly settings: ReplicatorSettings;
   /** States in the order in which they were entered. */
   readonly logged: string[] = [];
   readonly errors: string[] = [];
@@ -38,15 +40,18 @@ export class Synced {
       if ('to' in fields) this.logged.push(String(fields.to));
       else this.logged.push(message);
     };
-    const replicator = new Replicator({
-      name: 's',
+    this.settings = {
       autostart,
-      board: this.board,
-      coordination,
       createDriver: async () => createScriptedDriver(source),
       pipeline: pipelineDefaults,
       backoff: { initialMs: backoffMs, maxMs: 60_000 },
       maxAttempts,
+    };
+    this.replicator = new Replicator({
+      ...this.settings,
+      name: 's',
+      board: this.board,
+      coordination,
       observer: observers,
       log: { debug: note, info: note, warn: note, error: note },
       encodeStatus: (status) => JSON.stringify(status),
@@ -54,7 +59,7 @@ export class Synced {
       random: () => 0.5,
     });
     const syncs = new Map<string, SupervisedSync>([
-      ['s', { board: this.board, replicator, coordination }],
+      ['s', { board: this.board, replicator: this.replicator, coordination }],
     ]);
     this.supervisor = new Supervisor({
       syncs,

@@ -22,6 +22,19 @@ test('a line of JSON, the level a word, the time ISO 8601', () => {
   expect(new Date(entry.time).toISOString()).toBe(entry.time);
 });
 
+test('a level that is set later, with stacks or without', () => {
+  const { logger, entries } = captured('info');
+  logger.level = 'debug';
+  logger.debug({ err: new Error('one') }, 'shown');
+  logger.level = 'warn';
+  logger.info('not shown');
+  logger.warn({ err: new Error('two') }, 'shown');
+  expect(entries().map(({ err }) => [err.message, typeof err.stack])).toEqual([
+    ['one', 'string'],
+    ['two', 'undefined'],
+  ]);
+});
+
 test('an error: code, message, remedy, causes; the stack only at debug', () => {
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const error = new WatcherError('source_unavailable', { message: 'm', remedy: 'r', cause });
