@@ -37,6 +37,8 @@ export class Refused extends Error {
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const { token } = session;
   const headers = new Headers(init.headers);
+  // A header takes no other characters, and a token has no others.
+  if (token !== null && !/^[!-~]+$/.test(token)) throw new Refused(noToken);
   if (token !== null) headers.set('authorization', `Bearer ${token}`);
   let response: Response;
   try {
@@ -44,7 +46,6 @@ export async function call(path: string, init: RequestInit = {}): Promise<Respon
       ...init,
       headers,
       cache: 'no-store',
-      credentials: 'omit',
     });
   } catch (error) {
     if (init.signal?.aborted) throw error;
@@ -58,6 +59,13 @@ export const noAnswer: Refusal = {
   status: 0,
   message: 'Watcher does not answer',
   remedy: 'See that its process runs, and that it can be reached from here.',
+  retryAfterSeconds: null,
+};
+
+const noToken: Refusal = {
+  status: 401,
+  message: 'This is not a token',
+  remedy: 'Take one of api.tokens.',
   retryAfterSeconds: null,
 };
 

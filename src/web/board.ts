@@ -5,7 +5,7 @@ import { part, setHidden, setText } from './parts.ts';
 import { type Sync, wordsOf } from './sync.ts';
 
 /** After a connection, the syncs that it did not tell of in this time are gone. */
-const settleMs = 3_000;
+const settleMs = 2_000;
 
 export class Board {
   readonly #list = part(document, 'syncs', HTMLElement);

@@ -75,8 +75,7 @@ export class Card {
     const { label, tone } = wordsOf(sync.state);
     setAttribute(element, 'data-tone', tone);
     setText(part(element, 'state', HTMLElement), label);
-    setText(part(element, 'driver', HTMLElement), driverName(sync.driver));
-    setText(part(element, 'leader', HTMLElement), leaderText(sync));
+    setText(part(element, 'who', HTMLElement), `${driverName(sync.driver)}${leaderText(sync)}`);
     this.#drawOrders();
     this.#fault.show(sync);
     showFigures(element, sync);
@@ -143,7 +142,8 @@ function disclose(root: ParentNode, sync: string, name: string, onOpen: () => vo
 
 function leaderText({ state, instance }: Sync): string {
   if (instance === null) return '';
-  return state === 'standby' ? `led by ${instance}, this one stands by` : `led by ${instance}`;
+  const leader = ` · led by ${instance}`;
+  return state === 'standby' ? `${leader}, this one stands by` : leader;
 }
 
 function showFigures(element: Element, sync: Sync): void {

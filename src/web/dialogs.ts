@@ -3,9 +3,13 @@ import { bytes } from './format.ts';
 import { copyOf, part, setHidden, setText } from './parts.ts';
 import type { Sync } from './sync.ts';
 
-/** Resolves with the value of the button that closed it; `''`: none did. */
+/**
+ * Resolves with the value of the button that sent it; `''`: Cancel, or Escape. Cancel is no `submit` button: the first one of
+ * those is what Enter means in a field.
+ */
 function ask(dialog: HTMLDialogElement): Promise<string> {
   dialog.returnValue = '';
+  part(dialog, 'cancel', HTMLButtonElement).onclick = () => dialog.close('');
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => resolve(dialog.returnValue), { once: true });

@@ -26,10 +26,15 @@ function optionsOf(settings: Settings): string[] {
   return Object.entries(settings).map(([key, value]) => `-o${key}=${value}`);
 }
 
-/** A cache of our own and an empty dpkg status, so that nothing depends on what is installed. The lists are the machine's. */
-async function privateState(folder: string): Promise<Settings> {
+/** A newer version than any that is asked for. */
+function asInstalled(name: string): string {
+  return `Package: ${name}\nStatus: install ok installed\nArchitecture: all\nVersion: 999\n\n`;
+}
+
+/** A cache of our own and a dpkg status of our own, so that nothing depends on what is installed. The lists are the machine's. */
+async function privateState(folder: string, present: Wanted['present']): Promise<Settings> {
   await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
-  await writeFile(join(folder, 'status'), '');
+  await writeFile(join(folder, 'status'), (present ?? []).map(asInstalled).join(''));
   return {
     'Dir::State::status': join(folder, 'status'),
     'Dir::Cache': join(folder, 'cache'),
@@ -42,10 +47,10 @@ interface PrivateApt {
 }
 
 /** An apt with lists of its own, too. */
-async function privateApt(folder: string): Promise<PrivateApt> {
+async function privateApt(folder: string, present: Wanted['present']): Promise<PrivateApt> {
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
   const settings = {
-    ...(await privateState(folder)),
+    ...(await privateState(folder, present)),
     'Dir::State': folder,
     'Dir::State::Lists': join(folder, 'lists'),
     'Acquire::Languages': 'none',
@@ -107,6 +112,8 @@ export interface Wanted {
   readonly release?: string | undefined;
   /** Also the shared libraries that they need, the C library with its loader included. */
   readonly withLibraries?: boolean;
+  /** Packages that are taken for installed: neither they nor what only they depend on is fetched. */
+  readonly present?: readonly string[];
 }
 
 /** The packages and the libraries that they depend on, each with its version: `name=version`. */
@@ -129,18 +136,18 @@ async function fetchDebs(options: readonly string[], wanted: Wanted, folder: str
 }
 
 async function download(wanted: Wanted, folder: string): Promise<void> {
-  const { release } = wanted;
+  const { release, present } = wanted;
   const own = release === undefined || release === (await ownRelease());
   if (own) {
     // The cheap way: the lists that are there. They may be missing, or older than the mirror.
-    const state = wanted.withLibraries ? await privateState(join(folder, 'state')) : {};
+    const state = wanted.withLibraries ? await privateState(join(folder, 'state'), present) : {};
     const tried = await fetchDebs(optionsOf(state), wanted, folder).then(
       () => true,
       () => false,
     );
     if (tried) return;
   }
-  let apt = await privateApt(join(folder, 'apt'));
+  let apt = await privateApt(join(folder, 'apt'), present);
   if (!own) apt = await useOtherRelease(apt, release);
   await run('apt-get', [...apt.options, '-qq', 'update']);
   await fetchDebs(apt.options, wanted, folder);
