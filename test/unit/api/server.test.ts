@@ -89,16 +89,19 @@ test.each([
     'POST /v1/syncs/inventory/dump HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{',
   ],
 ])('who %s is cut off', async (_, limit, bytes) => {
-  await using server = await listening({ limits: { ...slow, ...limit } });
-  const socket = connect(server.port, '127.0.0.1');
-  socket.write(bytes);
-  const drip = setInterval(() => socket.write(bytes === '' ? '' : 'a'), 50);
-  try {
-    const answer = await text(socket);
-    expect(answer).toMatch(/^HTTP\/1.1 408 /);
-    expect(answer).toContain('application/problem+json');
-  } finally {
-    clearInterval(drip);
+  for (const tls of [null, first]) {
+    await using server = await listening({ tls, limits: { ...slow, ...limit } });
+    const socket =
+      tls === null ? connect(server.port, '127.0.0.1') : await secure(server.port, { ca: tls.ca });
+    socket.write(bytes);
+    const drip = setInterval(() => socket.write(bytes === '' ? '' : 'a'), 50);
+    try {
+      const answer = await text(socket);
+      expect(answer).toMatch(/^HTTP\/1.1 408 /);
+      expect(answer).toContain('application/problem+json');
+    } finally {
+      clearInterval(drip);
+    }
   }
 });
 
