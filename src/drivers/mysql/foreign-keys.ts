@@ -11,9 +11,11 @@ export interface ForeignKey {
   readonly columns: readonly string[];
   readonly parentSchema: string;
   readonly parentTable: string;
+  /** The columns that are referenced. */
+  readonly parentColumns: readonly string[];
   /** What a DELETE of the parent's row does to rows that reference it. */
   readonly onDelete: ForeignKeyAction;
-  /** What an UPDATE of the parent's key does. */
+  /** What an UPDATE of those columns does. */
   readonly onUpdate: ForeignKeyAction;
 }
 
@@ -21,21 +23,21 @@ export type ForeignKeyAction = 'none' | 'cascade' | 'set null' | 'set default';
 
 const name = '`((?:[^`]|``)+)`';
 const constraint = new RegExp(
-  `CONSTRAINT ${name} FOREIGN KEY \\(([^)]*)\\) REFERENCES (?:${name}\\.)?${name} \\([^)]*\\)([^,\\n]*)`,
+  `CONSTRAINT ${name} FOREIGN KEY \\(([^)]*)\\) REFERENCES (?:${name}\\.)?${name} \\(([^)]*)\\)([^,\\n]*)`,
   'g',
 );
 
 /** @param schema of the table: the server leaves it out when the parent is in the same */
 export function parseForeignKeys(createTable: string, schema: string): readonly ForeignKey[] {
   return [...createTable.matchAll(constraint)].map((match) => {
-    const [, key = '', columns = '', parentSchema, parentTable = '', rules = ''] = match;
+    const [, key = '', columns = '', parentSchema, parentTable = '', referenced = '', rules = ''] =
+      match;
     return {
       name: unquote(key),
-      columns: [...columns.matchAll(new RegExp(name, 'g'))].map((column) =>
-        unquote(column[1] ?? ''),
-      ),
+      columns: unquoteList(columns),
       parentSchema: parentSchema === undefined ? schema : unquote(parentSchema),
       parentTable: unquote(parentTable),
+      parentColumns: unquoteList(referenced),
       onDelete: action(/ON DELETE (CASCADE|SET NULL|SET DEFAULT)/.exec(rules)),
       onUpdate: action(/ON UPDATE (CASCADE|SET NULL|SET DEFAULT)/.exec(rules)),
     };
@@ -52,6 +54,10 @@ function action(match: RegExpExecArray | null): ForeignKeyAction {
 
 function unquote(text: string): string {
   return text.replaceAll('``', '`');
+}
+
+function unquoteList(columns: string): readonly string[] {
+  return [...columns.matchAll(new RegExp(name, 'g'))].map((column) => unquote(column[1] ?? ''));
 }
 
 interface NamedTable {
@@ -71,6 +77,8 @@ export async function readForeignKeys(
 export interface CascadeTargets {
   readonly onDelete: readonly string[];
   readonly onKeyUpdate: readonly string[];
+  /** Columns of the parent whose change counts as one of its key. */
+  readonly keyColumns: readonly string[];
 }
 
 /** A table with the foreign keys that it declares. */
@@ -109,11 +117,16 @@ export function cascadeTargets(
     return found;
   };
   return new Map(
-    [...children.keys()].map((parent) => [
+    [...children].map(([parent, declared]) => [
       parent,
       {
         onDelete: [...reach(parent, 'onDelete', new Set())],
         onKeyUpdate: [...reach(parent, 'onUpdate', new Set())],
+        keyColumns: [
+          ...new Set(
+            declared.flatMap(({ key }) => (key.onUpdate === 'none' ? [] : key.parentColumns)),
+          ),
+        ],
       },
     ]),
   );

@@ -28,28 +28,48 @@ export interface RowDecoderOptions extends CodecOptions {
   readonly hints?: readonly (ColumnHints | undefined)[];
   /** Columns to leave out: not decoded, `undefined` in the images. */
   readonly isWanted?: (column: number) => boolean;
+  /** Of those: the columns that are wanted of a before image. Without it all of them are. */
+  readonly isWantedBefore?: (column: number) => boolean;
 }
 
 type ReadValue = (reader: ByteReader) => Fragment | undefined;
 
+/** How the columns of an image are read; those that are not wanted are passed over. */
+interface Columns {
+  readonly read: readonly ReadValue[];
+  readonly wanted: readonly boolean[];
+}
+
 export class RowDecoder {
   readonly #map: TableMap;
-  readonly #read: readonly ReadValue[];
-  readonly #wanted: readonly boolean[];
+  readonly #after: Columns;
+  readonly #before: Columns;
   readonly #isJson: readonly boolean[];
 
   /** @throws WatcherError as `columnReader`, with the name of the column. */
   constructor(map: TableMap, options: RowDecoderOptions) {
     this.#map = map;
-    this.#wanted = map.columns.map((_, index) => options.isWanted?.(index) !== false);
-    this.#read = map.columns.map((column, index): ReadValue => {
-      if (this.#wanted[index] === false) return skipped(columnSkip(column));
+    const skips = map.columns.map((column) => skipped(columnSkip(column)));
+    const wanted = map.columns.map((_, index) => options.isWanted?.(index) !== false);
+    const read = map.columns.map((column, index): ReadValue => {
+      if (wanted[index] === false) return skips[index] as ReadValue;
       try {
         return columnReader(column, options.hints?.[index] ?? {}, options);
       } catch (error) {
         throw this.#named(error, index);
       }
     });
+    this.#after = { read, wanted };
+    const { isWantedBefore } = options;
+    if (isWantedBefore === undefined) {
+      this.#before = this.#after;
+    } else {
+      const wantedBefore = wanted.map((is, index) => is && isWantedBefore(index));
+      const readBefore = read.map((value, index) =>
+        wantedBefore[index] === true ? value : (skips[index] as ReadValue),
+      );
+      this.#before = { read: readBefore, wanted: wantedBefore };
+    }
     this.#isJson = map.columns.map(({ type }) => type === columnTypes.json);
   }
 
@@ -65,25 +85,28 @@ export class RowDecoder {
     const rows: BinlogRow[] = [];
     while (reader.remaining > 0) {
       const start = reader.offset;
-      const before = event.before === null ? null : this.#image(reader, event.before);
-      const after = event.after === null ? null : this.#after(reader, event);
+      const before = event.before === null ? null : this.#image(reader, event.before, this.#before);
+      const after = event.after === null ? null : this.#afterImage(reader, event);
       if (reader.offset === start) throw malformed('a row without bytes');
       rows.push({ before, after });
     }
     return rows;
   }
 
-  #after(reader: ByteReader, { after, partialJson }: RowsEvent): AfterValues | null {
+  #afterImage(reader: ByteReader, { after, partialJson }: RowsEvent): AfterValues | null {
     if (after === null) return null;
-    if (!partialJson) return this.#image(reader, after);
+    if (!partialJson) return this.#image(reader, after, this.#after);
     const options = reader.lengthEncoded();
     if (options > partialJsonOption) throw malformed(`options ${options} of a row`);
-    if (options === 0) return this.#image(reader, after);
+    if (options === 0) return this.#image(reader, after, this.#after);
     return this.#partialImage(reader, after);
   }
 
-  #image(reader: ByteReader, present: PresentColumns): (Fragment | undefined)[] {
-    const read = this.#read;
+  #image(
+    reader: ByteReader,
+    present: PresentColumns,
+    { read, wanted }: Columns,
+  ): (Fragment | undefined)[] {
     const { bytes } = reader;
     const values = new Array<Fragment | undefined>(read.length);
     const nulls = reader.take((present.count + 7) >> 3);
@@ -95,7 +118,7 @@ export class RowDecoder {
         const isNull = ((bytes[nulls + (stored >> 3)] as number) >> (stored & 7)) & 1;
         stored++;
         if (isNull === 0) values[column] = (read[column] as ReadValue)(reader);
-        else if (this.#wanted[column]) values[column] = 'null';
+        else if (wanted[column]) values[column] = 'null';
       }
     } catch (error) {
       throw this.#named(error, column);
@@ -108,18 +131,19 @@ export class RowDecoder {
     const jsonColumns = this.#isJson.filter(Boolean).length;
     const partial = reader.take((jsonColumns + 7) >> 3);
     const nulls = reader.take((present.count + 7) >> 3);
-    const values = new Array<Fragment | JsonDiffs | undefined>(this.#read.length);
+    const { read: readers, wanted } = this.#after;
+    const values = new Array<Fragment | JsonDiffs | undefined>(readers.length);
     let stored = 0;
     let json = 0;
-    this.#read.forEach((read, column) => {
+    readers.forEach((read, column) => {
       const hasDiffs = this.#isJson[column] === true && bit(reader.bytes, partial, json++);
       if (!bit(present.bitmap, 0, column)) return;
       const isNull = bit(reader.bytes, nulls, stored++);
       // To pass over differences is to pass over a value: both have a length of four bytes.
-      const isPartial = hasDiffs && this.#wanted[column] === true;
+      const isPartial = hasDiffs && wanted[column] === true;
       try {
         if (!isNull) values[column] = isPartial ? readJsonDiffs(reader) : read(reader);
-        else if (this.#wanted[column]) values[column] = 'null';
+        else if (wanted[column]) values[column] = 'null';
       } catch (error) {
         throw this.#named(error, column);
       }

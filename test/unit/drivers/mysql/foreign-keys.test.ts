@@ -24,6 +24,7 @@ test('as SHOW CREATE TABLE has them', () => {
       columns: ['a', 'b,c'],
       parentSchema: 'other db',
       parentTable: 'p',
+      parentColumns: ['x', 'y'],
       onDelete: 'cascade',
       onUpdate: 'none',
     },
@@ -32,6 +33,7 @@ test('as SHOW CREATE TABLE has them', () => {
       columns: ['d'],
       parentSchema: 'shop',
       parentTable: 'p2',
+      parentColumns: ['x'],
       onDelete: 'set null',
       onUpdate: 'cascade',
     },
@@ -40,6 +42,7 @@ test('as SHOW CREATE TABLE has them', () => {
       columns: ['e'],
       parentSchema: 'shop',
       parentTable: 'p3',
+      parentColumns: ['x'],
       onDelete: 'none',
       onUpdate: 'none',
     },
@@ -52,7 +55,8 @@ function key(
   onDelete: ForeignKey['onDelete'],
   onUpdate: ForeignKey['onUpdate'] = 'none',
 ): ForeignKey {
-  return { name: 'k', columns: ['p'], parentSchema: 's', parentTable, onDelete, onUpdate };
+  const parent = { parentSchema: 's', parentTable, parentColumns: ['id'] };
+  return { name: 'k', columns: ['p'], ...parent, onDelete, onUpdate };
 }
 
 test('a cascade goes on through the children of children', () => {
@@ -67,8 +71,13 @@ test('a cascade goes on through the children of children', () => {
   expect(targets.get('`s`.`root`')).toEqual({
     onDelete: ['`s`.`a`', '`s`.`b`', '`s`.`c`'],
     onKeyUpdate: ['`s`.`d`', '`s`.`e`'],
+    keyColumns: ['id'],
   });
-  expect(targets.get('`s`.`b`')).toEqual({ onDelete: ['`s`.`c`'], onKeyUpdate: [] });
+  expect(targets.get('`s`.`b`')).toEqual({
+    onDelete: ['`s`.`c`'],
+    onKeyUpdate: [],
+    keyColumns: [],
+  });
   expect(targets.has('`s`.`x`')).toBe(false);
 });
 
@@ -76,5 +85,9 @@ test('a table that references itself ends', () => {
   const targets = cascadeTargets([
     { schema: 's', name: 't', foreignKeys: [key('t', 'cascade', 'cascade')] },
   ]);
-  expect(targets.get('`s`.`t`')).toEqual({ onDelete: ['`s`.`t`'], onKeyUpdate: ['`s`.`t`'] });
+  expect(targets.get('`s`.`t`')).toEqual({
+    onDelete: ['`s`.`t`'],
+    onKeyUpdate: ['`s`.`t`'],
+    keyColumns: ['id'],
+  });
 });
