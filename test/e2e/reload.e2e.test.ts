@@ -1,12 +1,17 @@
 /** A reload: what changed is acted upon, and nothing else (SPEC §3, §4, §7, §8). */
 
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { connect } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import type { ConfigReloadJson } from '../../src/api/schemas/config.ts';
 import { startWatcher, type WatcherProcess } from '../../tools/testenv/watcher.ts';
-import { postgres } from '../support/servers.ts';
+import { makePem } from '../support/pem.ts';
+import { createPrefix } from '../support/prefix.ts';
+import { etcd, postgres } from '../support/servers.ts';
 import { type SyncJson, type SyncOptions, startSync, type TestSync } from '../support/sync.ts';
 import { until } from '../support/until.ts';
 
@@ -415,6 +420,41 @@ describe('the file', () => {
     expect(config).toMatchObject({ api: { port: 0, tokens: [{ name: 'ops', token: '***' }] } });
     const again = await fetch(`${sync.watcher.url}/v1/config/reload`, { method: 'POST', headers });
     expect(await again.json()).toMatchObject({ restart_required: ['instance', 'api.port'] });
+  });
+
+  test('the certificate of the API is read again; one without its key is refused', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'watcher-reload-'));
+    const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+    const [first, second] = [await makePem(), await makePem()];
+    await Promise.all([writeFile(cert, first.cert), writeFile(key, first.key)]);
+    await using prefix = createPrefix(etcd());
+    const config = {
+      api: { port: 0, tls: { cert_file: cert, key_file: key } },
+      etcd: { endpoints: [new URL(etcd().endpoint).host], state_prefix: prefix.state },
+      syncs: { a: { autostart: false, database: { host: '127.0.0.1', port: 1, name: 'a' } } },
+    };
+    await using watcher = await startWatcher({ config: JSON.stringify(config), dir });
+    const served = async () => {
+      const { hostname, port } = new URL(watcher.url);
+      const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { raw } = socket.getPeerCertificate();
+      socket.destroy();
+      return raw.toString('hex');
+    };
+    const fingerprint = (pem: string) => new X509Certificate(pem).raw.toString('hex');
+    expect(await served()).toBe(fingerprint(first.cert));
+    await writeFile(cert, second.cert);
+    process.kill(watcher.pid, 'SIGHUP');
+    const said = (level: string, msg: RegExp) => () =>
+      watcher.log.some((line) => line.level === level && msg.test(line.msg));
+    await until(said('error', /stays as it is/), { what: 'it is refused' });
+    expect(await served()).toBe(fingerprint(first.cert));
+    await writeFile(key, second.key);
+    process.kill(watcher.pid, 'SIGHUP');
+    await until(said('info', /was reloaded/), { what: 'it is reloaded' });
+    expect(await served()).toBe(fingerprint(second.cert));
+    await rm(dir, { recursive: true, force: true });
   });
 
   test('two instances whose files differ say so, until they do not', async () => {
