@@ -9,6 +9,7 @@ import { readLog } from '../../src/drivers/mysql/log-reader.ts';
 import { readServerFacts } from '../../src/drivers/mysql/server-facts.ts';
 import type { MysqlPosition } from '../../src/replication/position.ts';
 import type { MysqlAddress } from '../../tools/testenv/mysql-address.ts';
+import { until } from './until.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const signal = new AbortController().signal;
@@ -40,22 +41,76 @@ export async function logEnd({ target, facts }: LogReaderOptions): Promise<Mysql
   return positionOf(end);
 }
 
-/** What is in the files, up to `until` or to the first event that is wanted. */
+/** What is in the files, up to a place or to the first event that is wanted. */
 export async function readEvents(
   options: LogReaderOptions,
   from: MysqlPosition,
-  until: LogPlace | ((event: LogEvent) => boolean),
+  last: LogPlace | ((event: LogEvent) => boolean),
 ): Promise<LogEvent[]> {
   const found: LogEvent[] = [];
   const isLast =
-    typeof until === 'function'
-      ? until
-      : ({ file, end }: LogEvent) => comparePlaces({ file, offset: end }, until) >= 0;
+    typeof last === 'function'
+      ? last
+      : ({ file, end }: LogEvent) => comparePlaces({ file, offset: end }, last) >= 0;
   for await (const batch of readLog(options, from, signal)) {
     found.push(...batch.filter(({ start, end }) => start < end));
     if (batch.some(isLast)) return found;
   }
   throw new Error('the log has an end');
+}
+
+export interface Follower {
+  /** In files or not. */
+  readonly events: readonly LogEvent[];
+  /** What ended it. */
+  readonly ended: Promise<unknown>;
+  /** Waits for a heartbeat that is to come. */
+  heartbeat(): Promise<LogEvent>;
+  /** Nothing is taken any more, until `resume`. */
+  pause(): void;
+  resume(): void;
+  stop(): Promise<unknown>;
+}
+
+/** Reads on and on. */
+export function follow(options: LogReaderOptions, from: MysqlPosition): Follower {
+  const events: LogEvent[] = [];
+  const abort = new AbortController();
+  let gate: Promise<void> | null = null;
+  let open = () => {};
+  const read = async () => {
+    for await (const batch of readLog(options, from, abort.signal)) {
+      events.push(...batch);
+      if (gate !== null) await gate;
+    }
+  };
+  const ended = read().then(
+    () => new Error('the log has an end'),
+    (error: unknown) => error,
+  );
+  return {
+    events,
+    ended,
+    async heartbeat() {
+      const known = events.length;
+      const found = () => events.slice(known).find(({ event }) => event.type === 'heartbeat');
+      return until(found, { what: 'a heartbeat', failure: ended });
+    },
+    pause() {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    resume() {
+      gate = null;
+      open();
+    },
+    stop() {
+      abort.abort(new Error('stopped'));
+      open();
+      return ended;
+    },
+  };
 }
 
 /** For comparisons; bytes as their checksum. */

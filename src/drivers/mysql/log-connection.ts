@@ -57,6 +57,7 @@ export class LogConnection {
   #wake: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
   #heard = 0;
+  #searching = false;
 
   private constructor(
     connection: SourceConnection,
@@ -94,6 +95,7 @@ export class LogConnection {
         log.#socket.write(registerCommand(serverId, target.applicationName));
         await log.take();
       }
+      log.#searching = true;
       log.#listen(Math.max(searchMs, log.#silentMs));
       log.#socket.write(request.command);
       return log;
@@ -156,10 +158,15 @@ export class LogConnection {
     const first = payload[0];
     if (first === status.error) this.#fail(toServerError(payload));
     else if (first === status.event) this.#add(payload.subarray(1));
-    else this.#fail(this.#ended('the server ended the log: it is shutting down'));
+    else
+      this.#fail(this.#ended('the server ended it: it is shutting down, or the reader was killed'));
   }
 
   #add(event: Buffer): void {
+    if (this.#searching && !isHead(event)) {
+      this.#searching = false;
+      this.#listen(this.#silentMs);
+    }
     const last = this.#events.at(-1);
     // While nobody takes anything, heartbeats would gather for ever.
     if (last !== undefined && isHeartbeat(event) && isHeartbeat(last)) this.#events.pop();
@@ -211,6 +218,12 @@ export class LogConnection {
 /** MySQL 5.6 shows bytes of its memory as the UUID of a reader that has none. */
 function mayRegister({ flavour, version }: ServerFacts): boolean {
   return flavour === 'mariadb' || version >= 80000;
+}
+
+/** What comes first, at once. */
+function isHead(event: Buffer): boolean {
+  const type = event[eventTypeOffset];
+  return type === eventTypes.rotate || type === eventTypes.formatDescription;
 }
 
 function isHeartbeat(event: Buffer): boolean {

@@ -10,6 +10,8 @@ import { WatcherError } from '../../errors.ts';
 const fatalReadingLog = 1236;
 /** ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS, raised by itself in some versions. */
 const purgedGtids = 1789;
+/** ER_SLAVE_SAME_ID (MariaDB) */
+const sameServerId = 4052;
 
 interface Cause {
   readonly text: RegExp;
@@ -89,7 +91,7 @@ const causes: readonly Cause[] = [
 
 /** @returns null when the error is about something else. */
 export function fromLogError(errno: number, text: string): WatcherError | null {
-  if (errno !== fatalReadingLog && errno !== purgedGtids) return null;
+  if (![fatalReadingLog, purgedGtids, sameServerId].includes(errno)) return null;
   const cause = causes.find((candidate) => candidate.text.test(text));
   const said = `the server says: ${text} (error ${errno})`;
   if (cause === undefined) {

@@ -63,3 +63,8 @@ test('other errors are not about the log', () => {
   expect(fromLogError(1227, 'Access denied')).toBeNull();
   expect(fromLogError(1789, 'whatever')?.code).toBe('binlog_purged');
 });
+
+test('MariaDB has an error of its own for two readers with one server id', () => {
+  const text = 'A slave with the same server_uuid/server_id is already connected';
+  expect(fromLogError(4052, text)?.code).toBe('server_id_clash');
+});
