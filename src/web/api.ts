@@ -1,4 +1,5 @@
 /** Calls to the API. Addresses are relative to this page, so that it works under every prefix. */
+import { noAnswer, notAToken, type Refusal, Refused } from './refusal.ts';
 import type { Sync } from './sync.ts';
 
 const tokenKey = 'watcher-token';
@@ -14,31 +15,12 @@ export const session = {
   },
 };
 
-/** What went wrong, in words for a person. */
-export interface Refusal {
-  /** 0: there was no answer. */
-  readonly status: number;
-  readonly message: string;
-  readonly remedy: string;
-  /** How long to wait, as the server says. */
-  readonly retryAfterSeconds: number | null;
-}
-
-export class Refused extends Error {
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    super(refusal.message);
-    this.refusal = refusal;
-  }
-}
-
 /** @throws Refused unless the answer is 2xx; the error of `fetch` when it was ended by `signal`. */
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const { token } = session;
   const headers = new Headers(init.headers);
   // A header takes no other characters, and a token has no others.
-  if (token !== null && !/^[!-~]+$/.test(token)) throw new Refused(noToken);
+  if (token !== null && !/^[!-~]+$/.test(token)) throw new Refused(notAToken);
   if (token !== null) headers.set('authorization', `Bearer ${token}`);
   let response: Response;
   try {
@@ -54,20 +36,6 @@ export async function call(path: string, init: RequestInit = {}): Promise<Respon
   if (!response.ok) throw new Refused(await refusalOf(response));
   return response;
 }
-
-export const noAnswer: Refusal = {
-  status: 0,
-  message: 'Watcher does not answer',
-  remedy: 'See that its process runs, and that it can be reached from here.',
-  retryAfterSeconds: null,
-};
-
-const noToken: Refusal = {
-  status: 401,
-  message: 'This is not a token',
-  remedy: 'Take one of api.tokens.',
-  retryAfterSeconds: null,
-};
 
 export type Order = 'start' | 'stop' | 'dump';
 

@@ -1,6 +1,6 @@
 /** The throughput of a sync: three minutes as a line, and how fast it is now. */
 import { chartHeight, chartPath, niceTop } from './chart-path.ts';
-import { bytes, duration, shortCount } from './format.ts';
+import { bytes, duration, shortCount, unknown } from './format.ts';
 import { part, setAttribute, setText } from './parts.ts';
 import { historySeconds, RateHistory } from './rate-history.ts';
 import type { Sync } from './sync.ts';
@@ -68,6 +68,11 @@ export class Chart {
     if (this.#pointer === null) {
       const { rows, transactions, bytes: size } = this.#history.rates(Date.now() / 1_000);
       setAttribute(this.#cursor, 'd', '');
+      if (this.#values.at(-1) === null) {
+        setText(this.#rate, unknown);
+        setText(this.#more, '');
+        return;
+      }
       setText(this.#rate, `${shortCount(rows)} rows/s`);
       setText(this.#more, `${shortCount(transactions)} tx/s · ${bytes(size)}/s`);
       return;

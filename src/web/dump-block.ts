@@ -1,7 +1,7 @@
 /** The dump of a sync: while it runs, with its tables; afterwards among the details. */
 import { count, duration, plural } from './format.ts';
 import { part, setHidden, setText } from './parts.ts';
-import type { Dump, Sync } from './sync.ts';
+import type { Dump, Sync, TableDump } from './sync.ts';
 import { setBar, showTables } from './table-list.ts';
 import { secondsUntil } from './times.ts';
 
@@ -13,11 +13,12 @@ export function showDump(root: ParentNode, { dump }: Sync): void {
 }
 
 function showRunning(block: ParentNode, dump: Dump): void {
-  const done = dump.tables.filter(({ state }) => state === 'done').length;
-  const rows = dump.tables.reduce((sum, table) => sum + table.rows, 0);
+  const tables = wantedTables(dump);
+  const done = tables.filter(({ state }) => state === 'done').length;
+  const rows = rowsOf(tables);
   const share = dump.percent === null ? '' : `${Math.floor(dump.percent)} % · `;
-  const tables = `${count(done)} of ${plural(dump.tables.length, 'table')}`;
-  setText(part(block, 'dump-text', HTMLElement), `${share}${plural(rows, 'row')} · ${tables}`);
+  const ofTables = `${count(done)} of ${plural(tables.length, 'table')}`;
+  setText(part(block, 'dump-text', HTMLElement), `${share}${plural(rows, 'row')} · ${ofTables}`);
   const left = dump.eta_seconds === null ? '' : `about ${duration(dump.eta_seconds)} left`;
   setText(part(block, 'dump-eta', HTMLElement), left);
   const bar = part(block, 'dump-progress', HTMLProgressElement);
@@ -42,13 +43,20 @@ const outcomes: Readonly<Record<string, string>> = {
   failed: 'It failed',
 };
 
-function lastDumpText({ state, started_at: from, finished_at: to, tables }: Dump): string {
+function wantedTables({ tables }: Dump): TableDump[] {
+  return tables.filter(({ state }) => state !== 'excluded');
+}
+
+function rowsOf(tables: readonly TableDump[]): number {
+  return tables.reduce((sum, table) => sum + table.rows, 0);
+}
+
+function lastDumpText(dump: Dump): string {
+  const { state, started_at: from, finished_at: to } = dump;
   const outcome = outcomes[state] ?? state;
   if (state === 'none' || from === null) return outcome;
-  const rows = plural(
-    tables.reduce((sum, table) => sum + table.rows, 0),
-    'row',
-  );
+  const tables = wantedTables(dump);
+  const rows = plural(rowsOf(tables), 'row');
   const tablesText = plural(tables.length, 'table');
   if (to === null) return `${outcome}: ${rows} of ${tablesText}, since ${ago(from)}.`;
   const took = duration(Math.max(0, (Date.parse(to) - Date.parse(from)) / 1_000));

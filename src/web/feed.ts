@@ -3,9 +3,9 @@
  *
  * `EventSource` cannot send a token, so the stream is read from `fetch`.
  */
-import { noAnswer, type Refusal, Refused } from './api.ts';
 import { backoffMs } from './backoff.ts';
 import { EventParser, type ServerEvent } from './event-parser.ts';
+import { noAnswer, type Refusal, Refused } from './refusal.ts';
 
 export type FeedState =
   | { readonly kind: 'connecting' }

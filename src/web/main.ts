@@ -1,5 +1,5 @@
 /** The dashboard: what `GET /v1/events` says of every sync, and the orders that may be given. */
-import { call, order as giveOrder, type Order, Refused, session } from './api.ts';
+import { call, order as giveOrder, type Order, session } from './api.ts';
 import { Board } from './board.ts';
 import type { Card } from './card.ts';
 import { Connection } from './connection.ts';
@@ -7,6 +7,7 @@ import { chooseDump, confirmStop } from './dialogs.ts';
 import type { ServerEvent } from './event-parser.ts';
 import { Feed, type FeedState } from './feed.ts';
 import { part, setHidden, setText } from './parts.ts';
+import { type Refusal, Refused } from './refusal.ts';
 import { SignIn } from './sign-in.ts';
 import { ordersOf, type Sync } from './sync.ts';
 import { serverClock } from './times.ts';
@@ -53,7 +54,7 @@ function showState(state: FeedState): void {
   }
 }
 
-function showSignIn(refusal: Refused['refusal'] | null): void {
+function showSignIn(refusal: Refusal | null): void {
   session.token = null;
   board.clear();
   setHidden(overview, true);

@@ -1,6 +1,7 @@
 /** Asks for a token when the server wants one. */
-import { type Refusal, session } from './api.ts';
+import { session } from './api.ts';
 import { part, setAttribute, setHidden, setText } from './parts.ts';
+import type { Refusal } from './refusal.ts';
 
 export class SignIn {
   readonly #form = part(document, 'sign-in', HTMLFormElement);

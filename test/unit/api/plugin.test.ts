@@ -103,10 +103,14 @@ test('the document is the same under every prefix, and its server is found from 
   }
 });
 
-test('/ leads to the documentation', async () => {
+test('the dashboard is at the prefix, its addresses relative', async () => {
   await using server = await foreignServer();
-  for (const url of ['/one', '/one/']) {
-    const { statusCode, headers } = await server.app.inject(url);
-    expect([statusCode, headers.location]).toEqual([302, '/one/docs']);
-  }
+  const { statusCode, headers } = await server.app.inject('/one');
+  expect([statusCode, headers.location]).toEqual([302, 'one/']);
+  const page = await server.app.inject('/one/');
+  expect([page.statusCode, page.headers['content-type']]).toEqual([
+    200,
+    'text/html; charset=utf-8',
+  ]);
+  expect(page.payload).not.toMatch(/(?:href|src)="\//);
 });
