@@ -13,7 +13,9 @@ import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { makePem } from '../support/pem.ts';
 
+const pem = await makePem();
 const root = new URL('../../', import.meta.url);
 const sample = new URL('sample/', root);
 const read = (path: string) => readFileSync(new URL(path, sample), 'utf8');
@@ -36,6 +38,45 @@ function load(text: string, files: Readonly<Record<string, string>>, env = {}): 
 function secretFiles(folder: string, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [`${folder}/${name}`, `a-secret-called-${name}`]));
 }
+
+describe('watcher.yml', () => {
+  const text = read('watcher.yml');
+  /** What stands behind a `#` and is a key or an item of a list, in its place. */
+  const uncovered = text.replace(/^( *)# ( *(?:[a-z_]+:|- ).*)$/gm, '$1$2');
+  const files = {
+    '/etc/watcher/ops-token': 'a-token-for-the-ops',
+    '/etc/watcher/orders-password': 'secret',
+    '/etc/watcher/api-cert.pem': pem.cert,
+    '/etc/watcher/api-key.pem': pem.key,
+    '/etc/watcher/etcd-ca.pem': pem.cert,
+    '/etc/watcher/etcd-client.pem': pem.cert,
+    '/etc/watcher/etcd-client.key': pem.key,
+    '/etc/watcher/db-ca.pem': pem.cert,
+  };
+  const shown = load(uncovered, files, { WATCHER_READ_TOKEN: 'a-token-for-prometheus' });
+  const [inventory, orders] = shown.syncs;
+
+  test('what is behind a # is valid, and where it is a default, it is that', () => {
+    const covered = load(text, {});
+    expect({
+      ...shown,
+      instance: 'host',
+      api: { ...shown.api, tokens: [], tls: null },
+      etcd: { ...shown.etcd, tls: null },
+      syncs: [
+        { ...inventory, database: { ...inventory?.database, tls: { mode: 'prefer', ca: null } } },
+      ],
+    }).toEqual(covered);
+  });
+
+  test('that of MySQL too', () => {
+    const head = 'etcd: { endpoints: ["localhost:2379"] }\nsyncs: { orders: ';
+    const short = `{ driver: mysql, database: { host: localhost, name: orders, password: secret } } }`;
+    const [least] = load(head + short, {}).syncs;
+    expect({ ...orders, tables: least?.tables }).toEqual(least);
+    expect(orders?.tables.include).toEqual(['orders.*']);
+  });
+});
 
 describe('docker-compose.yml', () => {
   interface Service {
