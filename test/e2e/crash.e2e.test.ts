@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { etcd, postgres } from '../support/servers.ts';
+import { createPostgresSource } from './crash/postgres/source.ts';
 import { runCrashTest } from './crash/run.ts';
 
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -19,14 +20,9 @@ test.each(cases)(
   { timeout: 300_000 + (rounds ?? 0) * 15_000 },
   async ({ major, kills, bulkRows, pause }) => {
     console.log(`crash test on PostgreSQL ${major}: CRASH_SEED=${seed}`);
-    const report = await runCrashTest({
-      postgres: postgres(major),
-      etcd: etcd(),
-      seed,
-      kills: rounds ?? kills,
-      bulkRows,
-      pause,
-    });
+    await using source = await createPostgresSource(postgres(major), bulkRows);
+    const wanted = { etcd: etcd(), seed, kills: rounds ?? kills, pause };
+    const report = await runCrashTest({ source, ...wanted });
     const { problems, differences, rows: _, ...counts } = report;
     console.log(`PostgreSQL ${major}: ${JSON.stringify(counts)}`);
     const where = `CRASH_SEED=${seed}; the logs are in ${report.logFile}`;

@@ -1,8 +1,8 @@
 /** The end: what etcd holds against the rows of the source. */
 import type { TestPrefix } from '../../support/prefix.ts';
-import type { FirstRow } from './history.ts';
+import { keyOf } from './keys.ts';
 import { sameJson } from './revisions.ts';
-import { keyOf } from './schema.ts';
+import type { FirstRow } from './source.ts';
 
 /** The last one that changed rows. */
 export async function lastRevision(prefix: TestPrefix): Promise<bigint> {

@@ -1,10 +1,6 @@
-/**
- * What was committed at the source, in the order of its log: for each key of etcd the states that it went through.
- * Rows and their values come from the journal, the order from a slot of PostgreSQL's own `test_decoding`.
- */
-import { parseLsn } from '../../../src/replication/position.ts';
-import type { TestDatabase } from '../../support/database.ts';
-import { keyOf, type TableName, tableNames } from './schema.ts';
+/** What was committed at the source, in the order of its log: for each key of etcd the states that it went through. */
+import { keyOf } from './keys.ts';
+import type { FirstRow } from './source.ts';
 
 /** A key from a transaction on; `value` null: it does not exist. */
 export interface KeyState {
@@ -13,16 +9,19 @@ export interface KeyState {
   readonly value: string | null;
 }
 
-export interface CommittedTransaction {
-  readonly xid: number;
-  /** Where its commit record ends. */
+export interface CommittedTransaction extends Effects {
+  readonly xid: string;
+  /** Where it ends in the log. */
   readonly end: bigint;
+}
+
+interface Effects {
   /** Keys that it touched, by table; what it left behind is in `History.states`. */
   readonly touched: ReadonlySet<string>;
   /** For one that may be split: the values that its keys had in between, null included. */
   readonly between: ReadonlyMap<string, ReadonlySet<string | null>>;
   /** Tables whose rows it changed without the log saying so. */
-  readonly unlogged: ReadonlySet<TableName>;
+  readonly unlogged: ReadonlySet<string>;
   readonly changes: number;
   readonly bytes: number;
   /** The most keys that a TRUNCATE of it removed. */
@@ -30,78 +29,29 @@ export interface CommittedTransaction {
 }
 
 export interface History {
+  readonly tables: readonly string[];
   readonly transactions: readonly CommittedTransaction[];
   /** Without the prefix of the rows, for example `items/7`. */
   readonly states: ReadonlyMap<string, readonly KeyState[]>;
+  /** The order of positions in the log, as checkpoints have them; null: none. */
+  order(position: unknown): bigint | null;
+  /** Whether the snapshot of a table's mark has the transaction. */
+  contains(snapshot: string, transaction: CommittedTransaction): boolean;
+  /** As the table records have it. */
+  nameOf(table: string): string;
 }
 
-interface JournalRow {
-  readonly xid: string;
-  readonly tab: TableName;
+/** What a transaction did to one row, or to one table. */
+export interface JournalEntry {
+  readonly tab: string;
   readonly op: 'row' | 'truncate' | 'unlogged';
   readonly rid: string | null;
+  /** null: the row is gone. */
   readonly value: string | null;
 }
 
-export interface FirstRow {
-  readonly table: TableName;
-  readonly rid: string;
-  readonly value: string;
-}
-
-const oracleSlot = 'oracle_';
-
-/** To be called while nobody writes. */
-export async function beginHistory(database: TestDatabase): Promise<readonly FirstRow[]> {
-  await database.query(`SELECT pg_create_logical_replication_slot($1, 'test_decoding')`, [
-    oracleSlot + database.name,
-  ]);
-  return readRows(database);
-}
-
-/** Every row, as `row_to_json` has it. */
-export async function readRows(database: TestDatabase): Promise<readonly FirstRow[]> {
-  await database.query(`SET TimeZone = 'UTC'`);
-  const rows: FirstRow[] = [];
-  for (const table of tableNames) {
-    const found = await database.query<{ rid: string; value: string }>(
-      `SELECT rid::text, row_to_json(t)::text AS value FROM ${table} t`,
-    );
-    for (const { rid, value } of found) rows.push({ table, rid, value });
-  }
-  return rows;
-}
-
-/** To be called when nobody writes any more. */
-export async function readHistory(
-  database: TestDatabase,
-  first: readonly FirstRow[],
-): Promise<History> {
-  const commits = await database.query<{ xid: string; lsn: string }>(
-    `SELECT xid::text, lsn::text FROM pg_logical_slot_get_changes($1, NULL, NULL, 'skip-empty-xacts', '1')
-     WHERE data LIKE 'COMMIT%'`,
-    [oracleSlot + database.name],
-  );
-  const journal = await database.query<JournalRow>(
-    'SELECT xid::text, tab, op, rid::text, value FROM journal ORDER BY seq',
-  );
-  const byXid = new Map<string, JournalRow[]>();
-  for (const row of journal) {
-    const rows = byXid.get(row.xid);
-    if (rows === undefined) byXid.set(row.xid, [row]);
-    else rows.push(row);
-  }
-  const replay = new Replay(first);
-  const transactions = commits.map(({ xid, lsn }, at) => ({
-    xid: Number(xid),
-    end: parseLsn(lsn),
-    ...replay.apply(at, byXid.get(xid) ?? []),
-  }));
-  return { transactions, states: replay.states };
-}
-
 interface Row {
-  readonly table: TableName;
+  readonly table: string;
   readonly key: string;
   readonly value: string;
 }
@@ -112,7 +62,7 @@ const manyBytes = 300_000;
 /** So may a TRUNCATE of more keys: Watcher deletes 20,000 at a time. */
 const manyTruncated = 15_000;
 
-class Replay {
+export class Replay {
   readonly states = new Map<string, KeyState[]>();
   readonly #rows = new Map<string, Row>();
   /** Which row is at a key now. */
@@ -127,12 +77,12 @@ class Replay {
     }
   }
 
-  apply(at: number, journal: readonly JournalRow[]): Omit<CommittedTransaction, 'xid' | 'end'> {
+  apply(at: number, journal: readonly JournalEntry[]): Effects {
     const touched = new Set<string>();
     const rids = new Set<string>();
     const before = new Map<string, string>();
     const between = new Map<string, Set<string | null>>();
-    const unlogged = new Set<TableName>();
+    const unlogged = new Set<string>();
     const bytes = journal.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
     const isLarge =
       journal.length > manyChanges || bytes > manyBytes || this.#truncatesMany(journal);
@@ -172,7 +122,7 @@ class Replay {
     return { touched, between, unlogged, changes: journal.length, bytes, truncatedKeys };
   }
 
-  #truncatesMany(journal: readonly JournalRow[]): boolean {
+  #truncatesMany(journal: readonly JournalEntry[]): boolean {
     const truncated = new Set(journal.filter(({ op }) => op === 'truncate').map(({ tab }) => tab));
     if (truncated.size === 0) return false;
     const gone = [...this.#rows.values()].filter(({ table }) => truncated.has(table));

@@ -1,21 +1,23 @@
 /** What a watch has seen so far, to choose moments by. */
-import { parseLsn } from '../../../src/replication/position.ts';
 import type { Checkpoint, TableRecords } from '../../../src/replication/sink.ts';
 import type { EtcdWatch } from '../../support/etcd-gateway.ts';
 import { until } from '../../support/until.ts';
+import type { CrashSource } from './source.ts';
 
 type Stored = Checkpoint & { readonly writer: { readonly id: string } };
 
 export class LiveView {
   readonly #rows: EtcdWatch;
   readonly #state: EtcdWatch;
+  readonly #order: CrashSource['order'];
   #read = 0;
   #checkpoint: Stored | null = null;
   #tables: TableRecords = {};
 
-  constructor(rows: EtcdWatch, state: EtcdWatch) {
+  constructor(rows: EtcdWatch, state: EtcdWatch, order: CrashSource['order']) {
     this.#rows = rows;
     this.#state = state;
+    this.#order = order;
   }
 
   get phase(): Checkpoint['phase'] | null {
@@ -48,13 +50,11 @@ export class LiveView {
   }
 
   /** Everything up to there is durable, and every table is in step. */
-  isWholeAt(lsn: string): boolean {
+  isWholeAt(end: bigint): boolean {
     const checkpoint = this.#latest();
     if (checkpoint === null || checkpoint.phase !== 'stream' || checkpoint.partial !== null)
       return false;
-    const { position } = checkpoint;
-    if (position === null || !('lsn' in position) || parseLsn(position.lsn) < parseLsn(lsn))
-      return false;
+    if ((this.#order(checkpoint.position) ?? 0n) < end) return false;
     return Object.values(this.#tables).every(({ state }) => state === 'done');
   }
 

@@ -1,5 +1,4 @@
 /** How far the checkpoints claim to be: who writes them, the position, and the transaction that is split. */
-import { parseLsn } from '../../../src/replication/position.ts';
 import type { CommittedTransaction, History } from './history.ts';
 import type { StoredCheckpoint } from './revisions.ts';
 
@@ -53,17 +52,15 @@ export class Progress {
     if (last?.phase === 'stream' && checkpoint.phase === 'dump') {
       this.#problem('everything is dumped again');
     }
-    const { position } = checkpoint;
-    if (position === null || !('lsn' in position)) {
+    const end = this.#history.order(checkpoint.position);
+    if (end === null) {
       if (checkpoint.phase === 'stream') this.#problem('the stream has no position');
       return;
     }
     const { transactions } = this.#history;
-    const lsn = parseLsn(position.lsn);
     let count = this.count;
-    while (count < transactions.length && transactions[count]!.end <= lsn) count += 1;
-    const lastLsn = last?.position && 'lsn' in last.position ? parseLsn(last.position.lsn) : 0n;
-    if (lsn < lastLsn) this.#problem('the position went back');
+    while (count < transactions.length && transactions[count]!.end <= end) count += 1;
+    if (end < (this.#history.order(last?.position) ?? 0n)) this.#problem('the position went back');
     if (last?.phase === 'stream') {
       this.streamed += 1;
       const group = transactions.slice(this.count, count).filter(({ touched }) => touched.size > 0);
@@ -74,17 +71,17 @@ export class Progress {
 
   #openTransaction({ partial }: StoredCheckpoint): CommittedTransaction | null {
     const last = this.checkpoint?.partial ?? null;
-    if (partial === null || !('lsn' in partial.commit)) return null;
+    const commit = this.#history.order(partial?.commit);
+    if (partial === null || commit === null) return null;
     this.split += 1;
-    const commit = parseLsn(partial.commit.lsn);
     const { transactions } = this.#history;
     const open = transactions.find(({ end }, index) => index >= this.count && end > commit) ?? null;
     if (open === null) {
-      this.#problem(`no transaction ends after ${partial.commit.lsn}`);
+      this.#problem(`no transaction ends after ${JSON.stringify(partial.commit)}`);
       return null;
     }
-    if (last !== null && 'lsn' in last.commit && last.commit.lsn === partial.commit.lsn) {
-      if (partial.changes < last.changes) this.#problem('a split transaction went back');
+    if (this.#history.order(last?.commit) === commit && partial.changes < (last?.changes ?? 0)) {
+      this.#problem('a split transaction went back');
     }
     const { touched, bytes, truncatedKeys, changes } = open;
     const mayBeSplit =

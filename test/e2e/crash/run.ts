@@ -4,26 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EtcdAddress } from '../../../tools/testenv/etcd-http.ts';
-import type { PostgresAddress } from '../../../tools/testenv/postgres.ts';
 import { startWatcher, type WatcherProcess } from '../../../tools/testenv/watcher.ts';
-import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import type { EtcdWatch } from '../../support/etcd-gateway.ts';
 import { createPrefix, type TestPrefix } from '../../support/prefix.ts';
 import { until } from '../../support/until.ts';
 import { differences, lastRevision } from './compare.ts';
-import { beginHistory, type FirstRow, readHistory, readRows } from './history.ts';
 import { LiveView } from './live-view.ts';
 import { createRandom, type Random } from './random.ts';
-import { addColumnSql, schemaSql, type TableName, tableNames } from './schema.ts';
+import type { CrashSource, RandomWriter } from './source.ts';
 import { type Verdict, verify } from './verify.ts';
-import { type RandomWriter, startRandomWriter } from './writer.ts';
 
 export interface CrashOptions {
-  readonly postgres: PostgresAddress;
+  /** As it is before Watcher starts. */
+  readonly source: CrashSource;
   readonly etcd: EtcdAddress;
   readonly seed: number;
   readonly kills: number;
-  readonly bulkRows: number;
   /** One pause that is longer than the lease, with a second instance that takes over. */
   readonly pause: boolean;
 }
@@ -43,7 +39,7 @@ export interface CrashReport extends Verdict {
 interface Scene {
   readonly options: CrashOptions;
   readonly random: Random;
-  readonly database: TestDatabase;
+  readonly source: CrashSource;
   readonly prefix: TestPrefix;
   readonly live: LiveView;
   readonly writer: RandomWriter;
@@ -53,28 +49,15 @@ interface Scene {
   columns: number;
 }
 
-function configuration({ options, database, prefix }: Scene, instance: string): string {
-  const { host, port, user } = options.postgres;
-  return `instance: ${instance}
-api: { port: 0 }
-etcd:
-  endpoints: ["${new URL(options.etcd.endpoint).host}"]
-  state_prefix: ${prefix.state}
-syncs:
-  crash:
-    driver: pgx
-    database:
-      host: ${host}
-      port: ${port}
-      name: ${database.name}
-      user: ${user}
-      password: "\${CRASH_PASSWORD}"
-      retry_period: 100ms
-      replication_status_timeout: 500ms
-    tables: { include: ["public.*"], exclude: ["public.journal"] }
-    keys: { template: "${prefix.rows}{table}/{key}", columns: { public.logs: [id, day] } }
-    postgres: { publication: watcherpub_${database.name}, slot: watchersub_${database.name} }
-`;
+/** JSON is YAML. */
+function configuration({ options, source, prefix }: Scene, instance: string): string {
+  const keys = { template: `${prefix.rows}{table}/{key}` };
+  return JSON.stringify({
+    instance,
+    api: { port: 0 },
+    etcd: { endpoints: [new URL(options.etcd.endpoint).host], state_prefix: prefix.state },
+    syncs: { crash: { ...source.config, keys: { ...keys, ...source.config.keys } } },
+  });
 }
 
 async function startInstance(scene: Scene, instance: string): Promise<WatcherProcess> {
@@ -83,40 +66,34 @@ async function startInstance(scene: Scene, instance: string): Promise<WatcherPro
   return startWatcher({
     config: configuration(scene, instance),
     dir,
-    env: { CRASH_PASSWORD: scene.options.postgres.password },
     onLine: (line) => scene.log.push(`${instance} ${line}`),
   });
 }
 
 export async function runCrashTest(options: CrashOptions): Promise<CrashReport> {
-  await using database = await createDatabase(options.postgres);
+  const { source, seed } = options;
   await using prefix = createPrefix(options.etcd);
-  // A paused Watcher must lose its walsender, as over a dead connection, before its lease.
-  await database.query(`ALTER DATABASE ${database.name} SET wal_sender_timeout = '4s'`);
-  await database.query(schemaSql(options));
-  const first = await beginHistory(database);
   await using rows = await prefix.gateway.watchPrefix(prefix.rows);
   await using state = await prefix.gateway.watchPrefix(`${prefix.state}/syncs/crash/`);
   const dir = await mkdtemp(join(tmpdir(), 'watcher-crash-'));
-  const { seed } = options;
-  const writer = await startRandomWriter({ database, seed, connections: 5 });
+  const writer = await source.startWriter(seed);
   const scene: Scene = {
     options,
     random: createRandom(seed),
-    database,
+    source,
     prefix,
-    live: new LiveView(rows, state),
+    live: new LiveView(rows, state, source.order),
     writer,
     dir,
     log: [],
     kills: { dump: 0, start: 0, stream: 0, split: 0, redump: 0, alter: 0 },
     columns: 0,
   };
-  const logFile = join(tmpdir(), `watcher-crash-${options.postgres.major}-${seed}.log`);
+  const logFile = join(tmpdir(), `watcher-crash-${source.title}-${seed}.log`);
   let isClean = false;
   try {
     await killAndKill(scene);
-    const report = await conclude(scene, first, rows, state);
+    const report = await conclude(scene, rows, state);
     isClean = report.problems.length === 0 && report.differences.length === 0;
     return { ...report, logFile };
   } finally {
@@ -175,7 +152,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 
 /** Waits for the moment of the kill; what it has become of meanwhile is answered. */
 async function untilMoment(scene: Scene, watcher: WatcherProcess, moment: Moment): Promise<Moment> {
-  const { random, live, writer } = scene;
+  const { random, live, writer, source } = scene;
   if (moment === 'dump') {
     await live.reaches({ rows: random.below(8_000), afterMs: 2_500 });
     return live.phase === 'stream' ? 'stream' : 'dump';
@@ -196,7 +173,7 @@ async function untilMoment(scene: Scene, watcher: WatcherProcess, moment: Moment
       await delay(random.below(40));
       break;
     case 'redump': {
-      const tables = tableNames.filter(() => random.chance(0.5)).map((table) => `public.${table}`);
+      const tables = source.tables.filter(() => random.chance(0.5)).map(source.nameOf);
       await watcher.post('/v1/syncs/crash/dump', tables.length === 0 ? {} : { tables });
       await live.reaches({ rows: random.below(2_000), afterMs: random.below(1_500) });
       break;
@@ -212,15 +189,10 @@ async function untilMoment(scene: Scene, watcher: WatcherProcess, moment: Moment
 }
 
 async function addColumn(scene: Scene): Promise<void> {
-  const { random, database } = scene;
-  const table: TableName = random.pick(tableNames);
+  const { random, source } = scene;
+  const table = random.pick(source.tables);
   scene.columns += 1;
-  const client = await database.connect();
-  try {
-    await client.query(addColumnSql(table, `extra_${scene.columns}`, random.below(1_000)));
-  } finally {
-    await client.end();
-  }
+  await source.addColumn(table, `extra_${scene.columns}`, random.below(1_000));
 }
 
 /** The first instance stands still for longer than its lease; the second leads; the first comes back. */
@@ -255,20 +227,17 @@ async function pauseAndTakeOver(scene: Scene): Promise<void> {
 
 async function conclude(
   scene: Scene,
-  first: readonly FirstRow[],
   rows: EtcdWatch,
   state: EtcdWatch,
 ): Promise<Omit<CrashReport, 'logFile'>> {
-  const { database, prefix, live, writer, kills } = scene;
+  const { source, prefix, live, writer, kills } = scene;
   const watcher = await startInstance(scene, 'node-a');
   try {
     await delay(1_000);
     await writer.stop();
-    const [end] = await database.query<{ lsn: string }>(
-      'SELECT pg_current_wal_flush_lsn()::text AS lsn',
-    );
-    await until(() => live.isWholeAt(end!.lsn), {
-      what: `everything up to ${end!.lsn} is in etcd`,
+    const end = await source.end();
+    await until(() => live.isWholeAt(end), {
+      what: `everything up to ${end} is in etcd`,
       timeoutMs: 60_000,
       failure: watcher.failure,
     });
@@ -277,8 +246,8 @@ async function conclude(
     await watcher.kill();
   }
   const values = await prefix.gateway.values(prefix.rows);
-  const history = await readHistory(database, first);
-  const source = await readRows(database);
+  const history = await source.history();
+  const sourceRows = await source.rows();
   await rows.reached(await lastRevision(prefix));
   const strip = (prefixed: string) => (watch: EtcdWatch) =>
     watch.events.map((event) => ({ ...event, key: event.key.slice(prefixed.length) }));
@@ -291,6 +260,6 @@ async function conclude(
     kills,
     committed: writer.committed,
     rolledBack: writer.rolledBack,
-    differences: differences(source, values, prefix.rows.length),
+    differences: differences(sourceRows, values, prefix.rows.length),
   };
 }

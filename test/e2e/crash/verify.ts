@@ -6,7 +6,6 @@
  * - while a transaction that had to be split is incomplete, its keys may differ, and only its keys.
  * - a table that is being dumped goes forward through committed states, key by key.
  */
-import { snapshotContains } from '../../../src/drivers/postgres/snapshot-mark.ts';
 import type { TableRecord, TableRecords } from '../../../src/replication/sink.ts';
 import type { CommittedTransaction, History, KeyState } from './history.ts';
 import { Progress } from './progress.ts';
@@ -17,7 +16,6 @@ import {
   type StoredCheckpoint,
   sameJson,
 } from './revisions.ts';
-import { type TableName, tableNames } from './schema.ts';
 
 export interface Verdict {
   readonly problems: readonly string[];
@@ -44,8 +42,8 @@ export function verify(history: History, observed: Observed): Verdict {
   return verifier.verdict();
 }
 
-function tableOf(key: string): TableName {
-  return key.slice(0, key.indexOf('/')) as TableName;
+function tableOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
 }
 
 class Verifier {
@@ -55,14 +53,14 @@ class Verifier {
   /** Index into the states of a key: the state that etcd was seen to hold. */
   readonly #seen = new Map<string, number>();
   /** Tables that hold exactly the rows of the position. */
-  readonly #exact = new Set<TableName>();
+  readonly #exact = new Set<string>();
   /** Index of the last transaction that changed rows of a table unlogged; it must be dumped after that. */
-  readonly #unlogged = new Map<TableName, number>();
+  readonly #unlogged = new Map<string, number>();
   /** With their indexes. */
   readonly #large: readonly (readonly [number, CommittedTransaction])[];
   #tables: TableRecords = {};
   readonly #progress: Progress;
-  readonly #keysOf = new Map<TableName, string[]>();
+  readonly #keysOf = new Map<string, string[]>();
   #revision: Revision | null = null;
   #revisions = 0;
   #dumps = 0;
@@ -125,19 +123,20 @@ class Verifier {
   #problem(text: string): void {
     if (this.problems.length >= maxProblems) return;
     const now = this.#revision?.checkpoint?.position;
-    const to = now && 'lsn' in now ? now.lsn : 'none';
-    this.problems.push(`revision ${this.#revision?.revision}, position ${to}: ${text}`);
+    this.problems.push(
+      `revision ${this.#revision?.revision}, position ${JSON.stringify(now)}: ${text}`,
+    );
   }
 
   /** Tables that are not in step any more, from this revision on. */
-  #loosen({ phase }: StoredCheckpoint, from: number): Set<TableName> {
-    const loosened = new Set<TableName>();
+  #loosen({ phase }: StoredCheckpoint, from: number): Set<string> {
+    const loosened = new Set<string>();
     for (let index = from; index < this.#progress.count; index++) {
       for (const table of this.#history.transactions[index]!.unlogged) {
         this.#unlogged.set(table, index);
       }
     }
-    for (const table of tableNames) {
+    for (const table of this.#history.tables) {
       const record = this.#record(table);
       const whole =
         record?.state === 'done' && phase === 'stream' && this.#isAfterUnlogged(table, record);
@@ -146,17 +145,20 @@ class Verifier {
     return loosened;
   }
 
-  #isAfterUnlogged(table: TableName, record: TableRecord): boolean {
+  #isAfterUnlogged(table: string, record: TableRecord): boolean {
     const unlogged = this.#unlogged.get(table);
     if (unlogged === undefined) return true;
-    const { xid } = this.#history.transactions[unlogged]!;
-    if (record.mark === null || !snapshotContains(record.mark.snapshot, xid)) return false;
+    const transaction = this.#history.transactions[unlogged]!;
+    if (record.mark === null) return false;
+    if (!this.#history.contains(record.mark.snapshot, transaction)) return false;
     this.#unlogged.delete(table);
     return true;
   }
 
-  #record(table: TableName): TableRecord | undefined {
-    return Object.values(this.#tables).find((record) => record.table === `public.${table}`);
+  #record(table: string): TableRecord | undefined {
+    return Object.values(this.#tables).find(
+      (record) => record.table === this.#history.nameOf(table),
+    );
   }
 
   /** Keys of tables that are not in step: forward only, through committed states. */
@@ -242,8 +244,8 @@ class Verifier {
     let found = low - 1;
     if (snapshot === null) return found;
     for (let index = low; index < states.length; index++) {
-      const { xid } = this.#history.transactions[states[index]!.at]!;
-      if (snapshotContains(snapshot, xid)) found = index;
+      const transaction = this.#history.transactions[states[index]!.at]!;
+      if (this.#history.contains(snapshot, transaction)) found = index;
     }
     return found;
   }
@@ -252,11 +254,11 @@ class Verifier {
   *#tighten(
     { phase }: StoredCheckpoint,
     before: TableRecords,
-    loosened: Set<TableName>,
+    loosened: Set<string>,
     wasDump: boolean,
   ): Generator<string> {
     if (phase !== 'stream') return;
-    for (const table of tableNames) {
+    for (const table of this.#history.tables) {
       const record = this.#record(table);
       if (record?.state !== 'done') continue;
       const marked =
@@ -271,7 +273,7 @@ class Verifier {
     }
   }
 
-  #isWholeAgain(table: TableName, record: TableRecord, wasDump: boolean): boolean {
+  #isWholeAgain(table: string, record: TableRecord, wasDump: boolean): boolean {
     const unlogged = this.#unlogged.get(table);
     if (unlogged === undefined) return true;
     // The first dump ends at its own position, without a mark.

@@ -1,5 +1,5 @@
 /** The changes that a random transaction is made of. Keys come from small ranges, so that they meet again. */
-import type { Random } from './random.ts';
+import type { Random } from '../random.ts';
 
 export interface Change {
   readonly run: (sql: string, values: unknown[]) => Promise<unknown>;

@@ -1,20 +1,10 @@
 /**
- * The tables of the crash test. Triggers write each change of a row, as `row_to_json` has it, into a journal in the
+ * The tables of the crash test on PostgreSQL. Triggers write each change of a row, as `row_to_json` has it, into a journal in the
  * same transaction: what was committed is then known without Watcher and without a decoder of the log.
  */
 
 export const tableNames = ['items', 'pairs', 'seats', 'blobs', 'logs', 'bulk'] as const;
 export type TableName = (typeof tableNames)[number];
-
-/** The columns that make the key in etcd. */
-export const keyColumns: Readonly<Record<TableName, readonly string[]>> = {
-  items: ['id'],
-  pairs: ['a', 'b'],
-  seats: ['pos'],
-  blobs: ['id'],
-  logs: ['id', 'day'],
-  bulk: ['id'],
-};
 
 export interface SchemaOptions {
   /** Rows of `bulk`, which make the first dump long. */
@@ -82,16 +72,4 @@ ALTER TABLE ${table} ADD COLUMN ${column} int DEFAULT ${value};
 INSERT INTO journal (tab, op) VALUES ('${table}', 'unlogged');
 INSERT INTO journal (tab, op, rid, value) SELECT '${table}', 'row', t.rid, row_to_json(t)::text FROM ${table} t;
 COMMIT;`;
-}
-
-function escapePart(text: string): string {
-  if (text === '') return '%';
-  return text.replaceAll('%', '%25').replaceAll('/', '%2F').replaceAll('\n', '%0A');
-}
-
-/** The key in etcd, under the prefix of the rows. */
-export function keyOf(table: TableName, value: string): string {
-  const row = JSON.parse(value) as Record<string, string | number>;
-  const parts = keyColumns[table].map((column) => escapePart(String(row[column])));
-  return `${table}/${parts.join('/')}`;
 }

@@ -1,24 +1,11 @@
 /** Several connections that change the tables at random, in transactions that overlap. */
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { TestDatabase } from '../../support/database.ts';
+import type { TestDatabase } from '../../../support/database.ts';
+import { createRandom, type Random } from '../random.ts';
+import type { RandomWriter } from '../source.ts';
 import { type Change, smallChanges } from './changes.ts';
 import { largeChange, truncate } from './large-changes.ts';
-import { createRandom, type Random } from './random.ts';
-
-export interface RandomWriter {
-  readonly committed: number;
-  readonly rolledBack: number;
-  /** Rejects when a connection met an error that no random writer may meet. */
-  readonly failure: Promise<never>;
-  /** Each connection rests so long after half of its transactions, at most. */
-  rest(restMs: number): void;
-  /** The large table may be truncated, too, from now on. */
-  mayTruncateBulk(): void;
-  /** The next transaction of some connection will be one that does not fit one etcd transaction. */
-  wantLarge(): void;
-  stop(): Promise<void>;
-}
 
 export interface WriterOptions {
   readonly database: TestDatabase;
