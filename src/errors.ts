@@ -127,7 +127,8 @@ const codes = {
   etcd_unavailable: {
     text: 'etcd cannot be reached',
     recovery: 'retry',
-    remedy: 'Check etcd.endpoints, the network and the members: etcdctl endpoint health.',
+    remedy:
+      'Check etcd.endpoints (https:// where etcd is served by TLS), the network and the members: etcdctl endpoint health.',
     status: 503,
   },
   etcd_tls_failed: {

@@ -44,14 +44,28 @@ interface Caller {
   /** As the log names it. */
   readonly name: string;
   readonly role: Role;
+  /** Undefined: the embedding server let it in. */
+  readonly token?: string;
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
-const callers = new WeakMap<object, string>();
+interface Admission {
+  /** Undefined: nobody was asked for. */
+  readonly name?: string;
+  /** Whether the caller would be let in again. */
+  readonly holds: () => boolean;
+}
+
+const admissions = new WeakMap<object, Admission>();
 
 /** The name of the token that the request was admitted with; undefined: it needed none. For the log. */
 export function callerOf(request: FastifyRequest): string | undefined {
-  return callers.get(request.raw);
+  return admissions.get(request.raw)?.name;
+}
+
+/** For answers without an end: whether a reload has left the caller its token. */
+export function isAdmitted(request: FastifyRequest): boolean {
+  return admissions.get(request.raw)?.holds() ?? true;
 }
 
 /** What the route of a request needs. */
@@ -77,14 +91,24 @@ export function createGuard(options: GuardOptions): Guard {
   const failures = new Failures(now);
 
   return async (request, reply, need) => {
-    const open = authenticate === undefined && tokens().length === 0;
+    const open = isOpen();
     checkSite(request, open);
+    if (open) admissions.set(request.raw, { holds: isOpen });
     if (open || need === 'nothing') return;
     const caller = await identify(request, reply);
     if (caller === null) throw unauthorized(request, reply);
-    callers.set(request.raw, caller.name);
+    const { name, token } = caller;
+    admissions.set(request.raw, { name, holds: () => token === undefined || isKnown(token) });
     if (need === 'admin' && caller.role !== 'admin') throw insufficient(caller, reply);
   };
+
+  function isOpen(): boolean {
+    return authenticate === undefined && tokens().length === 0;
+  }
+
+  function isKnown(text: string): boolean {
+    return tokens().some(({ token }) => token === text);
+  }
 
   async function identify(request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
     const { authorization } = request.headers;

@@ -41,12 +41,13 @@ export class EventStream {
   /**
    * A new listener: every sync now, and then what changes.
    * @param response Where the stream is piped to; its end is the listener's.
+   * @param isAdmitted Asked before each tick: whether who listens may still do so.
    * @throws WatcherError `too_many_streams`.
    */
-  open(response: Writable): Readable {
+  open(response: Writable, isAdmitted = () => true): Readable {
     if (this.#listeners.size >= maxStreams) throw new WatcherError('too_many_streams');
     if (this.#listeners.size === 0) this.#begin();
-    const listener = new Listener(response, (name) => this.#frame(name));
+    const listener = new Listener(response, isAdmitted, (name) => this.#frame(name));
     this.#listeners.add(listener);
     listener.once('close', () => this.#forget(listener));
     listener.push(opening);
@@ -79,6 +80,10 @@ export class EventStream {
     const changed = this.#compare();
     const idle = this.#ticks % ticksToComment === 0;
     for (const listener of this.#listeners) {
+      if (!listener.isAdmitted()) {
+        void listener.end();
+        continue;
+      }
       listener.owe(changed);
       if (idle) listener.comment();
       if (listener.stuckTicks() > ticksToCut) listener.destroy();
@@ -109,6 +114,7 @@ export class EventStream {
 }
 
 class Listener extends Readable {
+  readonly isAdmitted: () => boolean;
   readonly #response: Writable;
   readonly #frameOf: (name: string) => string;
   readonly #owed = new Set<string>();
@@ -117,8 +123,9 @@ class Listener extends Readable {
   #stuckTicks = 0;
   #ended = false;
 
-  constructor(response: Writable, frameOf: (name: string) => string) {
+  constructor(response: Writable, isAdmitted: () => boolean, frameOf: (name: string) => string) {
     super();
+    this.isAdmitted = isAdmitted;
     this.#response = response;
     this.#frameOf = frameOf;
   }

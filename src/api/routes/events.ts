@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import type { SyncControl } from '../../replication/status.ts';
+import { isAdmitted } from '../auth.ts';
 import { EventStream } from '../event-stream.ts';
 import { problems } from '../responses.ts';
 import { NoQuery } from '../schemas/atoms.ts';
@@ -53,6 +54,8 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{ control: SyncControl }> = 
     reply.type('text/event-stream');
     // A proxy that collects an answer before it passes it on would hold it for ever (nginx).
     reply.header('x-accel-buffering', 'no');
-    return reply.send(request.method === 'HEAD' ? '' : events.open(reply.raw));
+    return reply.send(
+      request.method === 'HEAD' ? '' : events.open(reply.raw, () => isAdmitted(request)),
+    );
   });
 };

@@ -160,6 +160,27 @@ test('a reload replaces the tokens', async () => {
   expectProblem(await call(server, 'GET /v1/syncs', admin.token, { host }), 403, 'forbidden');
 });
 
+test('an event stream ends with its token', async () => {
+  let now: readonly (typeof reader | typeof admin)[] = [reader, admin];
+  await using server = guarded({ tokens: () => now });
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  const open = async ({ token }: typeof reader | typeof admin) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const { body } = await fetch(`${url}/v1/events`, { headers });
+    return (body as ReadableStream<Uint8Array>).getReader();
+  };
+  const [revoked, kept] = [await open(reader), await open(admin)];
+  now = [{ ...admin }];
+  server.control.statuses.set('later', statusOf('later'));
+  let last = await revoked.read();
+  for (; !last.done; last = await revoked.read()) {
+    expect(Buffer.from(last.value).toString()).not.toContain('"later"');
+  }
+  let text = '';
+  while (!text.includes('"later"')) text += Buffer.from((await kept.read()).value ?? []).toString();
+  await kept.cancel();
+});
+
 test('the log names the token, and never shows it', async () => {
   const lines: string[] = [];
   const logger = createLogger('trace', { write: (line: string) => lines.push(line) });

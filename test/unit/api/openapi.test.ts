@@ -12,6 +12,7 @@ interface Operation {
   tags?: string[];
   summary?: string;
   description?: string;
+  security?: Record<string, string[]>[];
   responses: Record<string, { description: string; content?: Record<string, Media> }>;
 }
 
@@ -69,6 +70,34 @@ test.each(operations)(
     }
   },
 );
+
+const open = ['get /healthz', 'get /openapi.json'];
+
+test.each(operations)('$name says who may, and what others are answered', ({ name, operation }) => {
+  const { security, responses, description } = operation;
+  const answered = (status: number) => JSON.stringify(responses[status] ?? null);
+  expect(answered(403)).toContain('forbidden');
+  if (open.includes(name)) {
+    expect(security).toEqual([]);
+    expect([answered(401), answered(429)]).toEqual(['null', 'null']);
+    return;
+  }
+  expect(security?.[0]).toEqual({ bearer: [] });
+  // Without detail it is open.
+  expect(security).toHaveLength(name === 'get /readyz' ? 2 : 1);
+  if (name !== 'get /readyz') {
+    expect(description).toContain(`Role: \`${name.startsWith('get ') ? 'read' : 'admin'}\`.`);
+  }
+  expect(answered(401)).toContain('unauthorized');
+  expect(answered(429)).toContain('too_many_failures');
+});
+
+test('a call with a 429 of its own has both', () => {
+  const events = operations.find(({ name }) => name === 'get /v1/events');
+  const refused = JSON.stringify(events?.operation.responses[429]);
+  expect(refused).toContain('too_many_failures');
+  expect(refused).toContain('too_many_streams');
+});
 
 test('operation ids are unique, references resolve, and no host is named', async () => {
   const text = await generateOpenapi();
