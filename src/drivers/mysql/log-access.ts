@@ -6,6 +6,7 @@ import type { ConnectTarget } from './connection.ts';
 import type { Control } from './control.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { ServerFacts } from './server-facts.ts';
+import type { TableName } from './statement.ts';
 import type { TableSelection } from './tables.ts';
 
 export interface LogContext {
@@ -16,13 +17,18 @@ export interface LogContext {
   readonly control: Control;
   /** The tables as they were looked up last. */
   selection(): TableSelection;
-  /** Looks them up again: after a change of the schema in the log. */
-  refresh(signal: AbortSignal): Promise<TableSelection>;
+  /**
+   * Looks them up again: after a change of the schema in the log. @param changed tables that a statement has changed, or
+   * made: it may not have ended yet, for it is in the log before.
+   */
+  refresh(signal: AbortSignal, changed?: readonly TableName[]): Promise<TableSelection>;
   /**
    * Where the table was dumped last in this attempt; null: it was not. A change of the schema at or before this place
    * needs no dump: the rows were read after it.
    */
   dumpedAt(tableId: string): MysqlPosition | null;
+  /** The fingerprint of the table in that dump. */
+  dumpedAs(tableId: string): string | null;
 }
 
 /**

@@ -8,9 +8,10 @@ import type { MysqlDriverOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { checkServer } from './preflight.ts';
 import { checkTables } from './preflight-tables.ts';
-import { readSchema } from './schema.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { readServerFacts } from './server-facts.ts';
+import type { SteadyOptions } from './steady-schema.ts';
+import { readSteadySchema } from './steady-schema.ts';
 import type { TableSelection } from './tables.ts';
 import { selectTables } from './tables.ts';
 
@@ -36,7 +37,7 @@ export async function inspect(
   const facts = await readServerFacts(connection);
   const outcomes = checkServer(facts, options);
   if (outcomes.some(({ error }) => error !== null)) return { facts, outcomes, selection: null };
-  const schema = await readSchema(connection, facts, options);
+  const schema = await readSteadySchema(connection, facts, options);
   const more = await checkTables({ connection, facts, options, schema });
   return {
     facts,
@@ -76,6 +77,8 @@ export async function readSelection(
   connection: SourceConnection,
   facts: ServerFacts,
   options: MysqlDriverOptions,
+  steady: SteadyOptions,
 ): Promise<TableSelection> {
-  return selectTables(await readSchema(connection, facts, options), facts, options);
+  const schema = await readSteadySchema(connection, facts, options, steady);
+  return selectTables(schema, facts, options);
 }

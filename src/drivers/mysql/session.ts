@@ -45,8 +45,8 @@ export class MysqlSession {
   readonly #streamBinlog: StreamBinlog;
   readonly #target: ConnectTarget;
   readonly #closed = new AbortController();
-  /** By table id: where it was dumped in this attempt. */
-  readonly #dumpedAt = new Map<string, MysqlPosition>();
+  /** By table id: where, and as what, it was dumped in this attempt. */
+  readonly #dumped = new Map<string, { position: MysqlPosition; fingerprint: string }>();
   #attempt: Attempt | null = null;
   #durable: MysqlPosition | null = null;
 
@@ -215,7 +215,9 @@ export class MysqlSession {
   }
 
   #remember({ tables, position }: StartedDump): void {
-    for (const { definition } of tables) this.#dumpedAt.set(definition.id, position);
+    for (const { definition } of tables) {
+      this.#dumped.set(definition.id, { position, fingerprint: definition.fingerprint });
+    }
   }
 
   #context(attempt: Attempt): LogContext {
@@ -226,14 +228,16 @@ export class MysqlSession {
       facts,
       control,
       selection: () => attempt.selection,
-      refresh: async (signal) => {
+      refresh: async (signal, changed = []) => {
         signal.throwIfAborted();
-        attempt.selection = await control.exclusive((connection) =>
-          readSelection(connection, facts, this.#options),
-        );
+        attempt.selection = await control.exclusive((connection) => {
+          const expected = attempt.selection.tables;
+          return readSelection(connection, facts, this.#options, { expected, changed });
+        });
         return attempt.selection;
       },
-      dumpedAt: (id) => this.#dumpedAt.get(id) ?? null,
+      dumpedAt: (id) => this.#dumped.get(id)?.position ?? null,
+      dumpedAs: (id) => this.#dumped.get(id)?.fingerprint ?? null,
     };
   }
 

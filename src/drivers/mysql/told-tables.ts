@@ -1,0 +1,107 @@
+/**
+ * What the core was told of the tables: which belong to the sync, and as what they were dumped, or will be. It is of the
+ * place in the log that was read last, while the catalog is of now.
+ */
+import type { MysqlPosition } from '../../replication/position.ts';
+import type { LogContext } from './log-access.ts';
+import { comparePlaces } from './log-place.ts';
+import { includes } from './snapshot-mark.ts';
+import type { TableDefinition } from './tables.ts';
+
+export interface ToldTable {
+  readonly id: string;
+  readonly schema: string;
+  /** `schema.table` */
+  readonly name: string;
+  /** `TableDefinition.fingerprint` */
+  fingerprint: string;
+  /** The dump that the fingerprint is of; null: it is of what was told. */
+  dumpedAt: MysqlPosition | null;
+}
+
+type Context = Pick<LogContext, 'dumpedAt' | 'dumpedAs'>;
+
+export class ToldTables {
+  readonly #context: Context;
+  readonly #fold: (name: string) => string;
+  readonly #tables = new Map<string, ToldTable>();
+
+  constructor(
+    context: Context,
+    fold: (name: string) => string,
+    tables: readonly TableDefinition[],
+  ) {
+    this.#context = context;
+    this.#fold = fold;
+    for (const table of tables) this.add(table);
+  }
+
+  /** @param key as `LogNames.keyOf` */
+  get(key: string): ToldTable | null {
+    return this.#tables.get(key) ?? null;
+  }
+
+  byId(tableId: string): ToldTable | null {
+    return this.get(this.#fold(tableId));
+  }
+
+  within(schema: string): readonly ToldTable[] {
+    const folded = this.#fold(schema);
+    return [...this.#tables.values()].filter((told) => this.#fold(told.schema) === folded);
+  }
+
+  /**
+   * The core knows it from now on. @param fingerprint as what it is dumped, or will be: as it is in the catalog now, if it
+   * is not given
+   */
+  add(
+    { id, schema, name, fingerprint: now }: TableDefinition,
+    fingerprint: string | null = now,
+  ): void {
+    const dumpedAt = this.#context.dumpedAt(id);
+    const told = {
+      id,
+      schema,
+      name: `${schema}.${name}`,
+      fingerprint: fingerprint ?? now,
+      dumpedAt,
+    };
+    this.#tables.set(this.#fold(id), told);
+  }
+
+  remove(key: string): void {
+    this.#tables.delete(key);
+  }
+
+  /** As what the rows in etcd were written, or will be; null: the core does not know the table. */
+  fingerprint({ id }: TableDefinition): string | null {
+    const told = this.#tables.get(this.#fold(id));
+    if (told === undefined) return null;
+    const dumpedAt = this.#context.dumpedAt(id);
+    if (dumpedAt !== null && dumpedAt !== told.dumpedAt) {
+      told.dumpedAt = dumpedAt;
+      told.fingerprint = this.#context.dumpedAs(id) ?? told.fingerprint;
+    }
+    return told.fingerprint;
+  }
+
+  /** Its fingerprint in the last dump of this attempt; null: there was none. */
+  dumpedAs(tableId: string): string | null {
+    return this.#context.dumpedAs(tableId);
+  }
+
+  /** The table was dumped, in this attempt, at a place that has the whole transaction that `place` is in. */
+  isDumpedAfter(tableId: string, place: MysqlPosition): boolean {
+    const dumped = this.#context.dumpedAt(tableId);
+    return dumped !== null && hasTransaction(dumped, place);
+  }
+}
+
+/**
+ * @param position between transactions
+ * @param place within one, behind its first byte, and with its GTIDs
+ */
+export function hasTransaction(position: MysqlPosition, place: MysqlPosition): boolean {
+  if (position.gtid !== null && place.gtid !== null) return includes(position.gtid, place.gtid);
+  return comparePlaces(position, place) >= 0;
+}
