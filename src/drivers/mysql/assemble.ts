@@ -7,41 +7,32 @@
  *   MariaDB          GTID, which stands for BEGIN · … XID, COMMIT or ROLLBACK
  *   all              [GTID, at MariaDB with the flag `standalone`] · one statement, which is no BEGIN
  * COMMIT ends changes of tables without transactions, ROLLBACK those that stand although their transaction does not.
- * CREATE TABLE … SELECT is a statement and rows within one group (MySQL 8), or two groups.
+ * CREATE TABLE … SELECT is a statement and rows within one group. XA: xa-transactions.ts.
  */
-import type {
-  CatalogEvent,
-  Change,
-  StreamMessage,
-  TransactionPart,
-} from '../../replication/change.ts';
-import type { ResumePoint } from '../../replication/driver.ts';
-import type { MysqlPosition } from '../../replication/position.ts';
+import type { StreamMessage } from '../../replication/change.ts';
+import type { ResumePoint, StagedLog } from '../../replication/driver.ts';
 import * as errors from './assemble-errors.ts';
 import type { BinlogEvent } from './binlog/decode.ts';
 import type { Group } from './group.ts';
 import type { LogEvent } from './log-event.ts';
 import type { LogPlace } from './log-place.ts';
-import type { LogTable, LogTables } from './log-table.ts';
+import type { LogTables } from './log-table.ts';
+import { OpenGroup } from './open-group.ts';
+import type { Assembled, Messages } from './outlet.ts';
+import { catalog, none, Outlet } from './outlet.ts';
 import { Progress } from './progress.ts';
 import type { GroupGtid } from './resume.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { Statement, TableEffect } from './statement.ts';
+import { XaTransactions } from './xa-transactions.ts';
 
 export interface AssemblerOptions {
   readonly from: ResumePoint;
   readonly facts: ServerFacts;
   readonly tables: LogTables;
   readonly classify: (sql: string, schema: string) => Statement;
+  readonly staged: StagedLog;
 }
-
-type Messages = readonly StreamMessage[];
-
-/** What an event gives: nothing in most cases, and rarely something that must be waited for. */
-export type Assembled = Messages | AsyncIterable<StreamMessage>;
-
-const none: Messages = [];
-const noChanges: readonly Change[] = [];
 
 type Event<T extends BinlogEvent['type']> = Extract<BinlogEvent, { type: T }>;
 type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>;
@@ -50,14 +41,22 @@ export class Assembler {
   readonly #tables: LogTables;
   readonly #classify: AssemblerOptions['classify'];
   readonly #progress: Progress;
-  #group: Group | null = null;
-  /** By table id, of the group that is open. */
-  readonly #maps = new Map<number, LogTable>();
+  readonly #outlet: Outlet;
+  readonly #xa: XaTransactions;
+  readonly #current: OpenGroup;
 
-  constructor({ from, facts, tables, classify }: AssemblerOptions) {
+  constructor({ from, facts, tables, classify, staged }: AssemblerOptions) {
     this.#tables = tables;
     this.#classify = classify;
     this.#progress = new Progress(from, facts);
+    this.#outlet = new Outlet(tables, this.#progress);
+    this.#current = new OpenGroup(this.#progress);
+    this.#xa = new XaTransactions({
+      tables,
+      staged,
+      outlet: this.#outlet,
+      current: this.#current,
+    });
   }
 
   /**
@@ -86,12 +85,14 @@ export class Assembler {
     }
   }
 
-  #control(event: BinlogEvent, log: LogEvent): Messages {
+  #control(event: BinlogEvent, log: LogEvent): Assembled {
     switch (event.type) {
+      case 'xa_prepare':
+        return this.#xa.prepare(event.onePhase, log);
       case 'heartbeat':
         return this.#idle(log.file, log.end);
       case 'rotate':
-        if (this.#group !== null) return this.#fileEnds(event, log);
+        if (this.#current.group !== null) return this.#fileEnds(event, log);
         return log.end > log.start ? this.#idle(event.file, event.offset) : none;
       case 'format_description':
         return this.#fileEnds({ file: log.file, offset: log.end }, log);
@@ -111,44 +112,43 @@ export class Assembler {
   }
 
   #idle(file: string, offset: number): Messages {
-    const heartbeat = this.#group === null ? this.#progress.heartbeat(file, offset) : null;
+    const heartbeat = this.#current.group === null ? this.#progress.heartbeat(file, offset) : null;
     return heartbeat === null ? none : [heartbeat];
   }
 
   #begin(log: LogEvent, gtid: GroupGtid | null, committedAtMicros: bigint | null): Messages {
-    if (this.#group !== null) throw errors.outOfOrder('a transaction begins within another', log);
-    this.#group = this.#progress.begin(log, gtid, committedAtMicros);
-    this.#group.open = gtid?.type === 'mariadb_gtid' && !gtid.standalone;
+    const group = this.#current.begin(log, gtid, committedAtMicros);
+    if (gtid?.type !== 'mariadb_gtid') return none;
+    if (gtid.xa?.step === 'prepare') return this.#xa.begin(group, gtid.xa.xid);
+    group.open = !gtid.standalone;
     return none;
   }
 
-  /** The group that GTIDs have begun; without them it begins here. */
-  #begun(log: LogEvent): Group {
-    this.#group ??= this.#progress.begin(log, null, null);
-    return this.#group;
-  }
-
   #describe(event: Event<'table_map'>, log: LogEvent): Messages {
-    const group = this.#require('a table map', log);
+    const group = this.#current.require('a table map', log);
     if (group.start.state === 'done') return none;
-    this.#maps.set(event.tableId, this.#tables.describe(event, group.commit));
+    const table = this.#tables.describe(event, group.commit);
+    this.#current.maps.set(event.tableId, table);
+    if (this.#xa.open) this.#xa.describe(event, table);
     return none;
   }
 
   #rows(event: Event<'rows'>, log: LogEvent): Messages {
-    const group = this.#require('rows', log);
+    const group = this.#current.require('rows', log);
     if (group.start.state === 'done') return none;
-    const table = this.#maps.get(event.tableId);
+    const table = this.#current.maps.get(event.tableId);
     if (table === undefined) {
       if (isDummy(event)) return none;
       throw errors.outOfOrder('rows without a table map', log);
     }
-    const { rows, changes } = table.read(event, group.messages);
+    const read = table.read(event, group.messages);
+    const { rows, changes } = read;
     group.messages += rows;
+    if (this.#xa.open) return this.#xa.rows(event, table, read, group, log);
     if (changes.length === 0) return none;
     const parts = group.add(changes, event.rows.length / rows, table.transactional, log);
     if (parts.length === 0) return none;
-    return parts.flatMap((part) => this.#handOut(part, group.at(log)));
+    return parts.flatMap((part) => this.#outlet.handOut(part, group.at(log)));
   }
 
   #query(event: Event<'query'>, log: LogEvent, signal: AbortSignal): Assembled {
@@ -172,6 +172,7 @@ export class Assembler {
       case 'tables':
         return this.#apply(statement.effects, log, signal);
       case 'xa':
+        return this.#xa.statement(statement, log);
       case 'dml':
       case 'unknown':
         return this.#refuse(statement, event, log);
@@ -181,7 +182,7 @@ export class Assembler {
   }
 
   #open(log: LogEvent): Messages {
-    const group = this.#begun(log);
+    const group = this.#current.begun(log);
     if (group.open) throw errors.outOfOrder('BEGIN within a transaction', log);
     group.open = true;
     return none;
@@ -189,12 +190,12 @@ export class Assembler {
 
   /** A statement of no effect; where it is not within a transaction, it is a group by itself. */
   #nothing(log: LogEvent): Messages {
-    const group = this.#begun(log);
+    const group = this.#current.begun(log);
     return group.open ? none : this.#finish(group, log);
   }
 
   #apply(effects: readonly TableEffect[], log: LogEvent, signal: AbortSignal): Assembled {
-    const group = this.#begun(log);
+    const group = this.#current.begun(log);
     if (group.start.state === 'done') return this.#nothing(log);
     return this.#changeTables(group, effects, log, signal);
   }
@@ -209,93 +210,59 @@ export class Assembler {
     yield* catalog(outcome.events);
     const { messages } = group;
     const changes = outcome.changes.map((change) => ({ ...change, messagesBefore: messages }));
-    for (const part of group.add(changes, 0, true, log)) yield* this.#handOut(part, group.at(log));
+    for (const part of group.add(changes, 0, true, log)) {
+      yield* this.#outlet.handOut(part, group.at(log));
+    }
     if (!group.open) yield* this.#finish(group, log);
   }
 
   #refuse(
-    statement: Of<'xa' | 'dml' | 'unknown'>,
+    statement: Of<'dml' | 'unknown'>,
     { sql, schema }: Event<'query'>,
     log: LogEvent,
   ): Messages {
     // What is done is done, also by an earlier version or before a dump.
-    if (this.#group?.start.state === 'done') return this.#nothing(log);
+    if (this.#current.group?.start.state === 'done') return this.#nothing(log);
     // Another default database makes no difference: the statement may name any, and a trigger may change any.
     if (statement.kind === 'dml') throw errors.loggedStatement(statement.verb, schema, log);
     throw errors.unknownStatement(sql, schema, log);
   }
 
   #savepoint({ kind, name }: Of<'savepoint' | 'rollback_to' | 'release'>, log: LogEvent): Messages {
-    const group = this.#require('a savepoint', log);
-    const { savepoints, messages, start } = group;
-    if (start.state === 'done') return none;
-    if (kind === 'savepoint') savepoints.set(name, messages);
-    else if (kind === 'release') savepoints.release(name);
-    else {
-      const from = savepoints.rollBackTo(name);
-      if (from !== null) return catalog(group.undo(from, 'ROLLBACK TO SAVEPOINT'));
-      throw errors.outOfOrder('ROLLBACK TO a savepoint that was not set', log);
-    }
-    return none;
+    const group = this.#current.require('a savepoint', log);
+    if (group.start.state === 'done') return none;
+    if (this.#xa.open) return this.#xa.savepoint(kind, name, log);
+    const events = group.savepoint(kind, name);
+    if (events !== null) return catalog(events);
+    throw errors.outOfOrder('ROLLBACK TO a savepoint that was not set', log);
   }
 
   #end(log: LogEvent): Messages {
-    return this.#finish(this.#require('COMMIT', log), log);
+    const group = this.#current.require('COMMIT', log);
+    if (this.#xa.open) throw errors.outOfOrder('COMMIT of an XA transaction', log);
+    return this.#finish(group, log);
   }
 
   #rollBack(log: LogEvent): Messages {
-    const group = this.#require('ROLLBACK', log);
-    const events = group.undo(0, 'ROLLBACK');
-    return [...catalog(events), ...this.#finish(group, log)];
+    const group = this.#current.require('ROLLBACK', log);
+    this.#xa.discard(group);
+    this.#current.close();
+    return this.#outlet.rollBack(group, log);
   }
 
   #finish(group: Group, log: LogEvent): Messages {
-    this.#close();
-    if (group.start.state === 'done') return none;
-    const last = group.end(log);
-    if (last !== null) return this.#handOut(last, group.at(log));
-    const events = catalog(this.#tables.cascades(noChanges, group.at(log)));
-    const heartbeat = this.#progress.passed(log.file, log.end);
-    return heartbeat === null ? events : [...events, heartbeat];
+    this.#current.close();
+    return this.#outlet.finish(group, log);
   }
 
-  /**
-   * A group that is open where a file ends was never committed: the server crashed while it wrote it.
-   * @param next where the log goes on
-   */
-  #fileEnds({ file, offset }: LogPlace, log: LogEvent): Messages {
-    const group = this.#group;
+  /** @param next where the log goes on */
+  #fileEnds(next: LogPlace, log: LogEvent): Messages {
+    const { group } = this.#current;
     if (group === null) return none;
-    this.#close();
-    const { state, gtidBefore: gtid } = group.start;
-    if (state === 'done') return none;
-    this.#progress.takeBack(group);
-    const events = catalog(group.abandon('the server crashed within a transaction'));
-    if (!group.begun) return events;
-    return [...events, group.part({ kind: 'mysql', gtid, file, offset }, log)];
+    this.#current.close();
+    this.#xa.discard(group);
+    return this.#outlet.abandon(group, next, log);
   }
-
-  #close(): void {
-    this.#group = null;
-    if (this.#maps.size > 0) this.#maps.clear();
-  }
-
-  /** @param place in the group, behind what the part has of it */
-  #handOut(part: TransactionPart, place: MysqlPosition): Messages {
-    this.#progress.mayHandOut();
-    const events = this.#tables.cascades(part.changes, place);
-    return events.length === 0 ? [part] : [...catalog(events), part];
-  }
-
-  #require(what: string, log: LogEvent): Group {
-    if (this.#group?.open === true) return this.#group;
-    if (!this.#progress.met) throw errors.amidTransaction(log);
-    throw errors.outOfOrder(`${what} outside of a transaction`, log);
-  }
-}
-
-function catalog(events: readonly CatalogEvent[]): Messages {
-  return events.length === 0 ? none : [{ type: 'catalog', events }];
 }
 
 /** Ends a statement and is about no table: the server has no table id for it. */

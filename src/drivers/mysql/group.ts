@@ -50,7 +50,9 @@ export class Group {
   open = false;
   /** Rows so far, of all tables. */
   messages = 0;
-  readonly savepoints = new Savepoints();
+  /** What was staged under this id is forgotten with the last part. */
+  releases: string | null = null;
+  readonly #savepoints = new Savepoints();
   #changes: Change[] = [];
   #bytes = 0;
   #parts = 0;
@@ -69,9 +71,14 @@ export class Group {
     return { kind: 'mysql', gtid: this.start.gtid, file, offset: end };
   }
 
-  /** Something of it is in etcd, or on the way. */
+  /** The end of what comes before it. */
+  get before(): MysqlPosition {
+    return { ...this.commit, gtid: this.start.gtidBefore };
+  }
+
+  /** Something of it is in etcd, or on the way, so that it needs an end. */
   get begun(): boolean {
-    return this.#parts > 0 || this.start.skip > 0;
+    return this.#parts > 0 || this.start.skip > 0 || this.releases !== null;
   }
 
   /**
@@ -101,6 +108,20 @@ export class Group {
       this.#bytes += bytes;
     }
     return full ?? none;
+  }
+
+  /** @returns dumps of tables whose rows are undone and were handed out; null: there is no such savepoint */
+  savepoint(
+    kind: 'savepoint' | 'rollback_to' | 'release',
+    name: string,
+  ): readonly CatalogEvent[] | null {
+    if (kind === 'savepoint') this.#savepoints.set(name, this.messages);
+    else if (kind === 'release') this.#savepoints.release(name);
+    else {
+      const from = this.#savepoints.rollBackTo(name);
+      return from === null ? null : this.undo(from, 'ROLLBACK TO SAVEPOINT');
+    }
+    return none;
   }
 
   /**
@@ -141,6 +162,7 @@ export class Group {
   /** @param position where it ends; null: it goes on */
   part(position: MysqlPosition | null, { event }: LogEvent): TransactionPart {
     const { xid, committedAtMicros: micros, skip } = this.start;
+    const releases = position === null ? null : this.releases;
     return {
       type: 'transaction',
       xid,
@@ -153,6 +175,7 @@ export class Group {
       last: position !== null,
       changes: this.#changes,
       messages: this.messages,
+      ...(releases !== null && { staging: { op: 'release', id: releases } }),
     };
   }
 

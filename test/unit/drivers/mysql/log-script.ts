@@ -3,6 +3,7 @@ import { Assembler, type AssemblerOptions } from '../../../../src/drivers/mysql/
 import type { BinlogEvent, EventBody } from '../../../../src/drivers/mysql/binlog/decode.ts';
 import type { LogEvent } from '../../../../src/drivers/mysql/log-event.ts';
 import type { LogTable, LogTables } from '../../../../src/drivers/mysql/log-table.ts';
+import { MemoryStaging } from '../../../../src/drivers/mysql/memory-staging.ts';
 import type { Flavour, ServerFacts } from '../../../../src/drivers/mysql/server-facts.ts';
 import type { Statement } from '../../../../src/drivers/mysql/statement.ts';
 import type {
@@ -84,7 +85,11 @@ export class LogScript {
     return this.add({ type: 'anonymous_gtid', committedAtMicros: null });
   }
 
-  mariadb(gtid: string, standalone = false): this {
+  mariadb(
+    gtid: string,
+    standalone = false,
+    xa: Extract<EventBody, { type: 'mariadb_gtid' }>['xa'] = null,
+  ): this {
     const [domain = 0, serverId = 0, sequence = 0] = gtid.split('-').map(Number);
     return this.add({
       type: 'mariadb_gtid',
@@ -93,7 +98,7 @@ export class LogScript {
       sequence: BigInt(sequence),
       standalone,
       ddl: standalone,
-      xa: null,
+      xa,
     });
   }
 
@@ -117,6 +122,10 @@ export class LogScript {
     const tableId = 70 + (table.codePointAt(0) ?? 0);
     this.add({ ...emptyMap, tableId, schema: 'db', table });
     return this.add(rowsOf(tableId, ids));
+  }
+
+  xaPrepare(xid: string, onePhase = false): this {
+    return this.query(`XA END ${xid}`).add({ type: 'xa_prepare', onePhase, xid });
   }
 
   xid(): this {
@@ -275,20 +284,27 @@ export function assembler(options: AssembleOptions = {}): Assembler {
     facts: facts(flavour, gtid !== null),
     tables: new ScriptedTables(),
     classify,
+    staged: new MemoryStaging(),
     ...options,
   });
 }
 
-/** Everything that comes of the script. */
+/** Everything that comes of the script; `staging` is where the core keeps what is staged. */
 export async function assemble(
   script: LogScript,
   options: AssembleOptions | Assembler = {},
+  staging = new MemoryStaging(),
 ): Promise<StreamMessage[]> {
-  const target = options instanceof Assembler ? options : assembler(options);
+  const target =
+    options instanceof Assembler ? options : assembler({ staged: staging, ...options });
   const messages: StreamMessage[] = [];
   const { signal } = new AbortController();
   for (const event of script.events) {
-    for await (const message of target.handle(event, signal)) messages.push(message);
+    for await (const message of target.handle(event, signal)) {
+      messages.push(message);
+      const step = message.type === 'transaction' ? message.staging : undefined;
+      if (step !== undefined) staging.take(step);
+    }
   }
   return messages;
 }
