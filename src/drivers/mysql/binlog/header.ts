@@ -58,13 +58,24 @@ export function checkedBody(
   if (checksum === 'none') return new ByteReader(bytes, headerBytes);
   const end = bytes.length - checksumBytes;
   if (end < headerBytes) throw truncated();
-  if (checksumOf(bytes, header, end) !== bytes.readUInt32LE(end)) {
+  if (
+    !mayBeStale(bytes, header, end) &&
+    checksumOf(bytes, header, end) !== bytes.readUInt32LE(end)
+  ) {
     throw new WatcherError('unsupported_event', {
       message: `The checksum of a binlog event (type ${header.type}) is wrong: it was damaged on disk or on the way`,
       remedy: 'Check the binlog on the server with mysqlbinlog --verify-binlog-checksum.',
     });
   }
   return new ByteReader(bytes, headerBytes, end);
+}
+
+/**
+ * A FORMAT_DESCRIPTION of a file without checksums has one that is of no account: when it is sent again for reading
+ * from the middle of the file on, MySQL and MariaDB change it and leave its checksum. Its last byte names the algorithm.
+ */
+function mayBeStale(bytes: Buffer, header: EventHeader, end: number): boolean {
+  return header.type === eventTypes.formatDescription && bytes[end - 1] === 0;
 }
 
 const flagsOffset = 17;
