@@ -10,7 +10,7 @@ INSERT INTO orders VALUES (1, 'é 😀', 10.50, '2020-01-01 10:00:00.125', '{}')
 INSERT INTO parts VALUES (1, 'a/b', 18446744073709551615), (1, '', 0), (2, '100 %', NULL);
 `;
 
-describeMysql(['mysql', 'mariadb', 'mysql56'], (server) => {
+describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
   test('dump, then stream, then a restart', async () => {
     await using sync = await startMysqlSync({ server: server(), setup });
     await sync.agrees('orders');
@@ -23,7 +23,11 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server) => {
     await sync.agrees('orders');
     await sync.agrees('parts');
     const before = await sync.status();
-    expect(before).toMatchObject({ state: 'streaming', last_error: null, warnings: [] });
+    expect(before).toMatchObject({ state: 'streaming', last_error: null });
+    // 5.6 cannot name columns in its log.
+    expect(before.warnings.map(({ code }) => code)).toEqual(
+      name === 'mysql56' ? ['source_limited'] : [],
+    );
     await sync.restart();
     await sync.sql('DELETE FROM parts WHERE n = 0; INSERT INTO parts VALUES (9, "z", 1)');
     await sync.caughtUp();

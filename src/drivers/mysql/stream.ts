@@ -1,8 +1,26 @@
-/** The stream: the log is read, and made transactions of. */
-import { WatcherError } from '../../errors.ts';
+/** The stream: the log is read, its events become transactions, and statements change what is known of the tables. */
+import { Assembler } from './assemble.ts';
 import type { StreamBinlog } from './log-access.ts';
+import { readLog } from './log-reader.ts';
+import { createLogTables } from './log-tables.ts';
+import { mysqlPosition } from './snapshot-mark.ts';
+import { classify } from './statement.ts';
 
-// biome-ignore lint/correctness/useYield: until the reader and the assembler are there
-export const streamBinlog: StreamBinlog = async function* streamBinlog() {
-  throw new WatcherError('source_unsupported', { message: 'The binlog cannot be read yet' });
+export const streamBinlog: StreamBinlog = async function* streamBinlog(
+  context,
+  from,
+  signal,
+  staged,
+) {
+  const { options, target, facts } = context;
+  const tables = createLogTables(context);
+  const assembler = new Assembler({ from, facts, tables, classify, staged });
+  const { serverId, logger } = options;
+  const log = readLog({ target, facts, serverId, logger }, mysqlPosition(from.position), signal);
+  for await (const batch of log) {
+    for (const event of batch) {
+      const assembled = assembler.handle(event, signal);
+      if (!Array.isArray(assembled) || assembled.length > 0) yield* assembled;
+    }
+  }
 };
