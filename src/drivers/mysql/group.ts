@@ -78,7 +78,7 @@ export class Group {
 
   /** Something of it is in etcd, or on the way, so that it needs an end. */
   get begun(): boolean {
-    return this.#parts > 0 || this.start.skip > 0 || this.releases !== null;
+    return this.#parts > 0 || this.start.state === 'partial' || this.releases !== null;
   }
 
   /**

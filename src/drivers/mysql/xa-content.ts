@@ -9,7 +9,13 @@
  * not of the sync, it is dumped again instead, which is exact as well: the dump sees what was committed.
  */
 import { WatcherError } from '../../errors.ts';
-import type { Change, Relation, RowImage, StagedPiece } from '../../replication/change.ts';
+import type {
+  CatalogEvent,
+  Change,
+  Relation,
+  RowImage,
+  StagedPiece,
+} from '../../replication/change.ts';
 import type { TableMap } from './binlog/table-map.ts';
 
 export type ContentEntry =
@@ -23,7 +29,9 @@ export type ContentEntry =
       readonly bytes: number;
       readonly changes: readonly UnboundChange[];
     }
-  | { readonly kind: 'savepoint' | 'rollback_to' | 'release'; readonly name: string };
+  | { readonly kind: 'savepoint' | 'rollback_to' | 'release'; readonly name: string }
+  /** Dumps that its rows ask for, which only see them once they are committed. */
+  | { readonly kind: 'events'; readonly events: readonly CatalogEvent[] };
 
 /** A change without its table. */
 export interface UnboundChange {

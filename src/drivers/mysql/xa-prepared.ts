@@ -1,5 +1,5 @@
 /** A transaction whose rows are in the log before it is committed: what it holds, until somebody decides. */
-import type { StagingStep } from '../../replication/change.ts';
+import type { CatalogEvent, StagingStep } from '../../replication/change.ts';
 import type { RowsEvent } from './binlog/rows.ts';
 import type { TableMap } from './binlog/table-map.ts';
 import type { LogRows, LogTable } from './log-table.ts';
@@ -60,6 +60,10 @@ export class Prepared {
 
   savepoint(kind: 'savepoint' | 'rollback_to' | 'release', name: string): void {
     this.#entries.push({ kind, name });
+  }
+
+  tell(events: readonly CatalogEvent[]): void {
+    if (events.length > 0) this.#entries.push({ kind: 'events', events });
   }
 
   /** To be staged now; afterwards it is not in memory any more. */

@@ -46,6 +46,8 @@ export class Replay {
         return none;
       case 'rows':
         return this.#rows(entry);
+      case 'events':
+        return catalog(entry.events);
       case 'savepoint':
       case 'rollback_to':
       case 'release': {

@@ -10,8 +10,9 @@
  * of the group that holds it. What was prepared a moment ago is still in memory; the rest is read back.
  */
 
-import type { StreamMessage } from '../../replication/change.ts';
+import type { CatalogEvent, StreamMessage } from '../../replication/change.ts';
 import type { StagedLog } from '../../replication/driver.ts';
+import type { MysqlPosition } from '../../replication/position.ts';
 import { notStaged, outOfOrder } from './assemble-errors.ts';
 import type { RowsEvent } from './binlog/rows.ts';
 import type { TableMap } from './binlog/table-map.ts';
@@ -129,11 +130,19 @@ export class XaTransactions {
 
   /** What it holds goes where it waits for its outcome. */
   #stage(prepared: Prepared, group: Group, log: LogEvent): Messages {
+    const place = group.at(log);
+    const events = this.#tell(prepared, place);
     // Its entries are taken out when they are staged.
     if (!prepared.spilled) this.#keep(prepared);
-    const place = group.at(log);
     const part = { ...group.part(place, log), changes: [], staging: prepared.spill(true) };
-    return this.#options.outlet.handOut(part, place);
+    return [...catalog(events), ...this.#options.outlet.handOut(part, place)];
+  }
+
+  /** A dump that is begun now does not see what is prepared: it is asked for again at the commit. */
+  #tell(prepared: Prepared, place: MysqlPosition): readonly CatalogEvent[] {
+    const events = this.#options.tables.cascades([], place);
+    prepared.tell(events);
+    return events;
   }
 
   #commitHere(prepared: Prepared, group: Group, log: LogEvent): Assembled {
@@ -169,9 +178,11 @@ export class XaTransactions {
    * more. So the core has no transaction open when this one turns out to be committed, and what is staged can be read.
    */
   #spill(prepared: Prepared, group: Group, log: LogEvent, last: boolean): Messages {
+    const place = group.at(log);
+    const events = this.#tell(prepared, place);
     const staging = prepared.spill(last);
     const part = { ...group.part(group.before, log), changes: [], messages: 0, staging };
-    return this.#options.outlet.handOut(part, group.at(log));
+    return [...catalog(events), ...this.#options.outlet.handOut(part, place)];
   }
 
   async *#commitSpilled(

@@ -137,6 +137,19 @@ describe('a prepared transaction', () => {
     }
   });
 
+  test('asks for dumps of what cascades have changed once more when it is committed', async () => {
+    const tables = new ScriptedTables();
+    const redump = { kind: 'redump', tableId: 'u', table: 'db.u', reason: 'cascade' } as const;
+    tables.cascading.push(redump);
+    const script = prepared(new LogScript(), 1, 1);
+    const target = assembler({ tables, staged: new MemoryStaging() });
+    expect(shorts(await assemble(script, target))).toEqual(['catalog', 'put 0 last']);
+    const commit = new LogScript('binlog.000001', script.offset).gtid(2).query(`XA COMMIT ${x}`);
+    const messages = await assemble(commit, target);
+    expect(shorts(messages)).toEqual(['catalog', 'release 1 last']);
+    expect(messages[0]).toMatchObject({ events: [redump] });
+  });
+
   test('that is done already is nothing, nor is its outcome', async () => {
     const script = prepared(new LogScript(), 1, 1).gtid(2).query(`XA COMMIT ${x}`);
     prepared(script, 3, 5).gtid(4).query(`XA ROLLBACK ${x}`);

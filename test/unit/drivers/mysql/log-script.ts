@@ -193,7 +193,8 @@ export function relation(table: string, changes: Partial<Relation> = {}): Relati
 export class ScriptedTables implements LogTables {
   readonly relations = new Map(['t', 'u', 'm'].map((table) => [table, relation(table)]));
   readonly applied: { readonly kind: string; readonly place: MysqlPosition }[] = [];
-  cascading: CatalogEvent[] = [];
+  /** What `cascades` gives next. */
+  readonly cascading: CatalogEvent[] = [];
   readonly cascadePlaces: MysqlPosition[] = [];
 
   describe({ table }: { readonly table: string }): LogTable {
@@ -232,7 +233,7 @@ export class ScriptedTables implements LogTables {
 
   cascades(_: readonly Change[], place: MysqlPosition): readonly CatalogEvent[] {
     this.cascadePlaces.push(place);
-    return this.cascading;
+    return this.cascading.splice(0);
   }
 }
 
