@@ -111,6 +111,7 @@ function introduce(watcher: WatcherProcess, endpoint: string): void {
   print(
     `Status      curl ${watcher.url}/v1/syncs/shop`,
     `Stop, start curl -X POST ${watcher.url}/v1/syncs/shop/stop   (or /start, /dump)`,
+    `Dashboard   ${watcher.url}/`,
     `Swagger UI  ${watcher.url}/docs`,
     `Metrics     ${watcher.url}/metrics`,
     `etcd        ETCDCTL_API=3 etcdctl --endpoints ${endpoint} watch --prefix /shop/`,

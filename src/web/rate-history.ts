@@ -86,7 +86,8 @@ export class RateHistory {
   }
 
   #end(now: number): number {
-    return Math.floor(now) - this.#apart;
+    // One more, because events are not that punctual.
+    return Math.floor(now) - this.#apart - 1;
   }
 
   #closeGap(now: number): void {
