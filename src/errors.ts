@@ -128,7 +128,7 @@ const codes = {
     text: 'etcd cannot be reached',
     recovery: 'retry',
     remedy:
-      'Check etcd.endpoints (https:// where etcd is served by TLS), the network and the members: etcdctl endpoint health.',
+      'Check etcd.endpoints (with https where etcd is served by TLS), the network and the members: etcdctl endpoint health.',
     status: 503,
   },
   etcd_tls_failed: {

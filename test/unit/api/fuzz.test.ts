@@ -4,7 +4,7 @@ import type { InjectOptions } from 'light-my-request';
 import { expect, test } from 'vitest';
 import { Problem } from '../../../src/api/schemas/problem.ts';
 import { StubControl, statusOf } from './stub-control.ts';
-import { appOver, expectSchema } from './support.ts';
+import { appOver, expectSchema, silent } from './support.ts';
 
 const segment = fc.oneof(
   fc.constantFrom('v1', 'syncs', 'inventory', 'start', 'stop', 'dump', 'health', 'docs', 'static'),
@@ -86,11 +86,33 @@ test('never a 500, always a documented content type, problems where something is
   );
 });
 
+test('whatever is sent as a credential: 401 or 429, never an order', async () => {
+  const control = new StubControl(statusOf('inventory'));
+  const token = { name: 'ops', token: '0123456789abcdef', role: 'admin' } as const;
+  const tokens = [token];
+  await using server = appOver(control, silent, { tokens: () => tokens });
+  const credentials = fc.oneof(
+    fc.string({ unit: fc.constantFrom('B', 'e', ' ', ',', '=', '0', 'é', '\t') }),
+    fc.tuple(fc.constantFrom('Bearer ', 'bearer', 'Basic ', ''), fc.string()).map(String),
+    fc.constantFrom(`Bearer ${token.token}0`, token.token, `Bearer  ${token.token},x`),
+  );
+  await fc.assert(
+    fc.asyncProperty(credentials, path, async (authorization, target) => {
+      const url = target.startsWith('/v1/') ? target : '/v1/syncs/inventory/stop';
+      const response = await server.app.inject({ method: 'POST', url, headers: { authorization } });
+      expect([401, 429]).toContain(response.statusCode);
+    }),
+    { numRuns: 300 },
+  );
+  expect(control.orders).toEqual([]);
+});
+
 test('an order is given only with a body that says nothing but tables', async () => {
+  const control = new StubControl(statusOf('inventory'));
+  await using server = appOver(control);
   await fc.assert(
     fc.asyncProperty(payload, async (body) => {
-      const control = new StubControl(statusOf('inventory'));
-      await using server = appOver(control);
+      control.orders.length = 0;
       const response = await server.app.inject({
         method: 'POST',
         url: '/v1/syncs/inventory/dump',
