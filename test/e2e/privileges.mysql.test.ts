@@ -52,6 +52,9 @@ describeMysql(['mysql', 'mariadb'], (server, flavour) => {
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const [found] = await Promise.all([text(child.stdout), once(child, 'close')]);
       expect(found).toMatch(/^0 failures, 0 warnings$/m);
+      expect(JSON.stringify([sync.watcher.log, await sync.status(), found])).not.toContain(
+        password,
+      );
     } finally {
       await sync.watcher.kill();
       await sync.sql(`DROP USER IF EXISTS ${user}`);
