@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { WatcherError } from '../../errors.ts';
 import type { RowChunk } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
+import { errnoOf } from './errors.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
 import { positionOf, readLogEnd } from './log-place.ts';
 import { merge } from './merge.ts';
@@ -34,8 +35,9 @@ export interface StartedDump {
 
 const xaTimeoutMs = 30_000;
 
-/** Tables that come while a dump begins: it begins again, so often. */
-const attempts = 3;
+/** What changes tables while a dump begins: it begins again, so often. */
+const attempts = 6;
+const pauseMs = 20;
 
 /**
  * The tables are looked up twice: before the snapshots, for what must be locked, and after them, for how the rows are
@@ -51,13 +53,23 @@ export async function startDump(request: DumpRequest): Promise<StartedDump> {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const before = wanted(request, (await context.refresh(signal)).tables);
     if (before.length === 0) return nothing(request);
-    const started = await startOn(request, before);
+    const last = attempt + 1 === attempts;
+    const started = await startOn(request, before).catch((error: unknown) => {
+      if (last || !isMoment(error)) throw error;
+      return null;
+    });
     if (started !== null) return started;
+    await pause(pauseMs * 2 ** attempt, signal);
   }
   throw new WatcherError('source_busy', {
     message: 'Tables were created in each moment that a dump began',
     remedy: 'None needed: the dump begins again.',
   });
+}
+
+/** A change of tables, or of rows by a foreign key, in the moment that the dump began. Not a lock that did not come. */
+function isMoment(error: unknown): boolean {
+  return error instanceof WatcherError && error.code === 'source_busy' && errnoOf(error) === 0;
 }
 
 /** @returns null when tables have come that were not locked. */

@@ -148,11 +148,9 @@ function plainTables({ tables }: SnapshotRequest): readonly TableDefinition[] {
   return tables.filter(({ transactional }) => !transactional);
 }
 
-async function lockTables(
-  connection: SourceConnection,
-  tables: readonly TableDefinition[],
-): Promise<void> {
-  const list = tables.map((table) => `${quoteTable(table)} READ`).join(', ');
+/** @param tables their names, quoted */
+async function lockTables(connection: SourceConnection, tables: readonly string[]): Promise<void> {
+  const list = tables.map((table) => `${table} READ`).join(', ');
   await connection.query(`LOCK TABLES ${list}`, [], lockTimeoutMs);
 }
 
@@ -161,7 +159,7 @@ async function lockPlain(group: Group, request: SnapshotRequest): Promise<Source
   const tables = plainTables(request);
   if (tables.length === 0) return null;
   const locker = await group.connect();
-  await lockTables(locker, tables);
+  await lockTables(locker, tables.map(quoteTable));
   return locker;
 }
 
@@ -172,7 +170,26 @@ function withGlobalLock(request: SnapshotRequest): Promise<Snapshot> {
 }
 
 function withTableLocks(request: SnapshotRequest): Promise<Snapshot> {
-  return locked(request, 'lock', (connection) => lockTables(connection, request.tables));
+  const tables = request.tables.map(quoteTable);
+  return locked(request, 'lock', (connection) =>
+    lockTables(connection, [...tables, ...parentsToLock(request)]),
+  );
+}
+
+/**
+ * Before MySQL 8.0 a transaction that changes a table by way of a foreign key does not hold it: to wait for that
+ * transaction is to lock the table whose rows it did change.
+ */
+function parentsToLock({ context, tables }: SnapshotRequest): readonly string[] {
+  const { flavour, version } = context.facts;
+  if (flavour === 'mariadb' || version >= 80000) return [];
+  const ids = new Set(tables.map(({ id }) => id));
+  return [...context.selection().cascades]
+    .filter(([, { onDelete, onKeyUpdate }]) =>
+      [...onDelete, ...onKeyUpdate].some((child) => ids.has(child)),
+    )
+    .map(([parent]) => parent)
+    .filter((parent) => !ids.has(parent));
 }
 
 /**
@@ -212,10 +229,12 @@ function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
   return group.or(async () => {
     const readers = await group.readers();
     const locker = await lockPlain(group, request);
-    const { connections, position } = await openAgreeing(readers, request.context.options.logger);
+    const { facts, options } = request.context;
+    const end = required(await readLogEnd(readers[0] as SourceConnection, facts));
+    const { connections, position } = await openAgreeing(readers, end, options.logger);
     for (const reader of readers) if (!connections.includes(reader)) await reader.close();
     const [first] = connections;
-    if (first !== undefined) await refusePrepared(first, request.context.facts);
+    if (first !== undefined) await refusePrepared(first, facts);
     return { method: 'mariadb', connections, locker, position, settle: asRead };
   });
 }
