@@ -6,9 +6,11 @@ import { type CommonSyncOptions, type SyncSource, startSyncOf, type TestSync } f
 
 export interface MysqlSyncOptions extends CommonSyncOptions {
   readonly server: MysqlAddress;
-  /** SQL before Watcher starts; several statements. */
-  readonly setup?: string;
+  /** Before Watcher starts: SQL of several statements, or what to do. */
+  readonly setup?: Setup;
 }
+
+type Setup = string | ((database: MysqlTestDatabase) => Promise<unknown>);
 
 export type MysqlTestSync = TestSync<MysqlTestDatabase>;
 
@@ -41,11 +43,12 @@ export function isAtOrBehind(a: Place, b: Place): boolean {
 
 async function mysqlSource(
   server: MysqlAddress,
-  setup: string | undefined,
+  setup: Setup | undefined,
 ): Promise<SyncSource<MysqlTestDatabase>> {
   const database = await createMysqlDatabase(server);
   try {
-    if (setup !== undefined) await database.query(setup);
+    if (typeof setup === 'string') await database.query(setup);
+    else await setup?.(database);
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;
