@@ -11,7 +11,7 @@ export class PlaceTracker {
   /** The end of the event before. */
   #offset: number;
 
-  /** `from`: what was asked for; the server then says, by an artificial ROTATE, where it begins. */
+  /** `from`: what was asked for. Where each file begins, the server says by an artificial ROTATE. */
   constructor(from: LogPlace) {
     this.#file = from.file;
     this.#offset = from.offset;
@@ -31,10 +31,8 @@ export class PlaceTracker {
     const { nextOffset, sizeBytes } = header;
     // MariaDB 11.4 and later write 0 into events in the middle of a transaction.
     const end = nextOffset === 0 ? this.#offset + sizeBytes : this.#lift(nextOffset);
-    const located = { event, file: this.#file, start: end - sizeBytes, end };
-    if (event.type === 'rotate') this.#moveTo(event);
-    else this.#offset = end;
-    return located;
+    this.#offset = end;
+    return { event, file: this.#file, start: end - sizeBytes, end };
   }
 
   #heartbeat(event: BinlogEvent & { readonly type: 'heartbeat' }): LogEvent {

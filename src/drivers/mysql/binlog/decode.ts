@@ -17,7 +17,7 @@ import { parseTransactionPayload, type TransactionPayload } from './payload.ts';
 import { parseQuery, type Query } from './query.ts';
 import type { ByteReader } from './reader.ts';
 import { parseRows, type RowsEvent, type RowsFormat } from './rows.ts';
-import { parseTableMap, type TableMap } from './table-map.ts';
+import { type TableMap, TableMapParser } from './table-map.ts';
 
 export type EventBody =
   | FormatDescription
@@ -42,6 +42,7 @@ export type BinlogEvent = EventBody & { readonly header: EventHeader };
 
 /** The server, as far as it changes how events read. */
 interface Format {
+  readonly tableMaps: TableMapParser;
   readonly mariadb: boolean;
   readonly tableIdBytes: 4 | 6;
 }
@@ -89,7 +90,7 @@ const parsers: ReadonlyMap<number, Parse> = new Map<number, Parse>([
   [t.previousGtids, previousGtids],
   [t.mariadbGtid, (reader, header) => mariadbGtid.parseMariadbGtid(reader, header.serverId)],
   [t.mariadbGtidList, mariadbGtid.parseMariadbGtidList],
-  [t.tableMap, (reader, _, format) => parseTableMap(reader, format)],
+  [t.tableMap, (reader, _, format) => format.tableMaps.parse(reader, format)],
   [t.transactionPayload, parseTransactionPayload],
   [t.heartbeat, (reader, header) => control.parseHeartbeat(reader, header.nextOffset)],
   [t.heartbeatV2, control.parseHeartbeatV2],
@@ -120,7 +121,7 @@ const statementTypes: ReadonlySet<number> = new Set([
 
 export class BinlogDecoder {
   #checksum: ChecksumAlgorithm;
-  #format: Format = { mariadb: false, tableIdBytes: 6 };
+  #format: Format = { tableMaps: new TableMapParser(), mariadb: false, tableIdBytes: 6 };
 
   /** `checksum`: what was agreed on the connection; it holds until the first FORMAT_DESCRIPTION. */
   constructor(checksum: ChecksumAlgorithm) {
@@ -161,7 +162,8 @@ export class BinlogDecoder {
     this.#checksum = description.checksum;
     // Only servers before 5.1.4 write table ids of 4 bytes.
     const tableIdBytes = description.postHeaderBytes[t.tableMap - 1] === 6 ? 4 : 6;
-    this.#format = { mariadb: description.mariadb, tableIdBytes };
+    const { mariadb } = description;
+    this.#format = { tableMaps: new TableMapParser(), mariadb, tableIdBytes };
   }
 }
 

@@ -69,6 +69,28 @@ export function parseTableMap(
   };
 }
 
+/** Tables that are remembered. */
+const maxKnown = 1024;
+
+/**
+ * A table is described before each statement, nearly always in the same bytes: they are parsed once, and `columns` is
+ * the same array as long as nothing has changed.
+ */
+export class TableMapParser {
+  readonly #known = new Map<number, { readonly body: Buffer; readonly map: TableMap }>();
+
+  parse(reader: ByteReader, options: Parameters<typeof parseTableMap>[1]): TableMap {
+    const body = reader.rest();
+    const known = body.length < 6 ? undefined : this.#known.get(body.readUIntLE(0, 6));
+    if (known?.body.equals(body)) return { ...known.map };
+    const copy = Buffer.from(body);
+    const map = parseTableMap(new ByteReader(copy), options);
+    if (this.#known.size >= maxKnown) this.#known.clear();
+    if (copy.length >= 6) this.#known.set(copy.readUIntLE(0, 6), { body: copy, map: { ...map } });
+    return map;
+  }
+}
+
 function parseTypes(reader: ByteReader): TypeAndMeta[] {
   const count = reader.lengthEncoded();
   if (count > maxColumns) throw malformed(`a table of ${count} columns`);
