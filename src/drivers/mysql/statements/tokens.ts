@@ -91,12 +91,12 @@ export class Tokens {
 
   /**
    * A server puts a space in the place of the `!` of what it does not execute before it writes the statement to the
-   * log: what is in the log with a `!` was executed, whatever the version is.
+   * log: what is in the log with a `!` was executed, whatever the version is. One within another ends both.
    */
   #comment(): void {
     const mark = this.#sql[this.#at + 2];
     const marked = mark === '!' ? 3 : mark === 'M' && this.#sql[this.#at + 3] === '!' ? 4 : 0;
-    if (marked === 0 || this.#versioned) {
+    if (marked === 0) {
       this.#at = this.#past('*/', this.#at + 2);
       return;
     }

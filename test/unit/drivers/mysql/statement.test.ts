@@ -210,7 +210,15 @@ test('versioned comments count, others do not', () => {
   expect(effectsOf('DROP TABLE /*M!100100 IF EXISTS */ a')).toEqual(['drop s.a']);
   expect(effectsOf('DROP TABLE /*!80000 /* not b */ a, */ c')).toEqual(['drop s.a', 'drop s.c']);
   expect(effectsOf('DROP TABLE /* a, */ b -- , c\n, d # , e')).toEqual(['drop s.b', 'drop s.d']);
-  expect(effectsOf('DROP TABLE a--b')).toEqual(['drop s.a']);
+  expect(effectsOf('DROP TABLE /*!50000 a, /*!50000 b, */ c')).toEqual([
+    'drop s.a',
+    'drop s.b',
+    'drop s.c',
+  ]);
+  expect(effectsOf('ALTER TABLE a ADD b INT DEFAULT 5--1, RENAME TO c')).toEqual([
+    'alter s.a',
+    'rename s.a s.c',
+  ]);
 });
 
 test('quotes and backslashes mean what sql_mode says', () => {
