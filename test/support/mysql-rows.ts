@@ -1,6 +1,6 @@
 /** What etcd should hold for a table of MySQL or MariaDB, by the server's own text (SPEC §6). */
 import type { MysqlTestDatabase } from './mysql-database.ts';
-import { keyPart } from './source-rows.ts';
+import { type ExpectedTable, keyPart } from './source-rows.ts';
 
 interface Column {
   readonly name: string;
@@ -14,37 +14,58 @@ export function mysqlKeyBase(prefix: string, database: MysqlTestDatabase, table:
   return `${prefix}${keyPart(schema ?? '')}/${keyPart(name ?? '')}/`;
 }
 
-/** Key → JSON of every row of now. Float columns hold what six digits can say. */
+/**
+ * Key → JSON of every row of now. Float columns hold what six digits can say.
+ * @param expected `columns`: their names, with commas between them
+ */
 export async function mysqlRows(
   prefix: string,
   database: MysqlTestDatabase,
-  table: string,
+  expected: ExpectedTable,
 ): Promise<Map<string, string>> {
-  const [schema, name] = table.includes('.') ? table.split('.', 2) : [database.name, table];
-  const columns = await columnsOf(database, schema ?? '', name ?? '');
-  const key = await database.query<{ name: string }>(
-    `SELECT column_name AS name FROM information_schema.key_column_usage
-     WHERE table_schema = ? AND table_name = ? AND constraint_name = 'PRIMARY' ORDER BY ordinal_position`,
-    [schema, name],
-  );
+  const { table } = expected;
+  const [schema = '', name = ''] = table.includes('.')
+    ? table.split('.', 2)
+    : [database.name, table];
+  const columns = await columnsOf(database, schema, name);
+  const key = expected.key ?? (await primaryKey(database, schema, name));
   const asked = columns.map((column, at) => `${ask(column)} AS c${at}`).join(', ');
   const rows = await database.query<Record<string, string | null>>(
-    `SELECT ${asked} FROM \`${schema}\`.\`${name}\``,
+    `SELECT ${asked} FROM ${quote(schema)}.${quote(name)}`,
   );
-  const base = mysqlKeyBase(prefix, database, table);
+  const base = expected.base ?? mysqlKeyBase(prefix, database, table);
+  const wanted = expected.columns?.split(',').map((column) => column.trim());
   return new Map(
     rows.map((row) => {
       const texts = columns.map((_, at) => row[`c${at}`] ?? null);
       const parts = key.map((part) => {
-        const at = columns.findIndex((column) => column.name === part.name);
+        const at = columns.findIndex((column) => column.name === part);
         return keyPart(keyText(columns[at] as Column, texts[at] ?? ''));
       });
       const members = columns.map(
         (column, at) => `${JSON.stringify(column.name)}:${json(column, texts[at] ?? null)}`,
       );
-      return [base + parts.join('/'), `{${members.join(',')}}`];
+      const written = members.filter((_, at) => wanted?.includes(columns[at]?.name ?? '') ?? true);
+      return [base + parts.join('/'), `{${written.join(',')}}`];
     }),
   );
+}
+
+function quote(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}
+
+async function primaryKey(
+  database: MysqlTestDatabase,
+  schema: string,
+  table: string,
+): Promise<readonly string[]> {
+  const rows = await database.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.key_column_usage
+     WHERE table_schema = ? AND table_name = ? AND constraint_name = 'PRIMARY' ORDER BY ordinal_position`,
+    [schema, table],
+  );
+  return rows.map(({ name }) => name);
 }
 
 async function columnsOf(
@@ -64,7 +85,7 @@ const numbers = /^(?:tinyint|smallint|mediumint|int|bigint|decimal|year|bit|floa
 const bytes = /^(?:binary|varbinary|tinyblob|blob|mediumblob|longblob|geometry|point)$/;
 
 function ask({ name, type }: Column): string {
-  const column = `\`${name}\``;
+  const column = quote(name);
   if (type === 'bit' || type === 'year') return `CAST(${column} + 0 AS CHAR)`;
   if (bytes.test(type)) return `HEX(${column})`;
   return `CAST(${column} AS CHAR)`;

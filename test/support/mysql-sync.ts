@@ -8,6 +8,8 @@ export interface MysqlSyncOptions extends CommonSyncOptions {
   readonly server: MysqlAddress;
   /** Before Watcher starts: SQL of several statements, or what to do. */
   readonly setup?: Setup;
+  /** Names of databases of the same server that belong to the sync, beside its own. */
+  readonly databases?: readonly string[];
 }
 
 type Setup = string | ((database: MysqlTestDatabase) => Promise<unknown>);
@@ -16,7 +18,7 @@ export type MysqlTestSync = TestSync<MysqlTestDatabase>;
 
 /** Starts Watcher on an empty database that `setup` fills, and waits until it streams. Tables are named without their database. */
 export async function startMysqlSync(options: MysqlSyncOptions): Promise<MysqlTestSync> {
-  return startSyncOf(options, () => mysqlSource(options.server, options.setup));
+  return startSyncOf(options, () => mysqlSource(options));
 }
 
 interface Place {
@@ -41,10 +43,11 @@ export function isAtOrBehind(a: Place, b: Place): boolean {
   return number(a.file) > number(b.file);
 }
 
-async function mysqlSource(
-  server: MysqlAddress,
-  setup: Setup | undefined,
-): Promise<SyncSource<MysqlTestDatabase>> {
+async function mysqlSource({
+  server,
+  setup,
+  databases = [],
+}: MysqlSyncOptions): Promise<SyncSource<MysqlTestDatabase>> {
   const database = await createMysqlDatabase(server);
   try {
     if (typeof setup === 'string') await database.query(setup);
@@ -54,18 +57,16 @@ async function mysqlSource(
     throw error;
   }
   const { host, port, user, password } = server;
+  const name = databases.length === 0 ? database.name : [database.name, ...databases];
   return {
     database,
-    config: {
-      driver: 'mysql',
-      database: { host, port, name: database.name, user, password },
-    },
+    config: { driver: 'mysql', database: { host, port, name, user, password } },
     async end() {
       const target = await logEnd(database);
       return (position) => isAtOrBehind(position, target);
     },
-    keyBase: (prefix, table) => mysqlKeyBase(prefix, database, table.table),
-    rows: (prefix, { table }) => mysqlRows(prefix, database, table),
+    keyBase: (prefix, { base, table }) => base ?? mysqlKeyBase(prefix, database, table),
+    rows: (prefix, table) => mysqlRows(prefix, database, table),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }
