@@ -30,7 +30,7 @@ export interface AssemblerOptions {
   readonly from: ResumePoint;
   readonly facts: ServerFacts;
   readonly tables: LogTables;
-  readonly classify: (sql: string, schema: string) => Statement;
+  readonly classify: (sql: string, schema: string, sqlMode: bigint | null) => Statement;
   readonly staged: StagedLog;
 }
 
@@ -155,7 +155,7 @@ export class Assembler {
     const { sql, schema } = event;
     if (sql === 'BEGIN') return this.#open(log);
     if (sql === 'COMMIT') return this.#end(log);
-    const statement = this.#classify(sql, schema);
+    const statement = this.#classify(sql, schema, event.session.sqlMode);
     switch (statement.kind) {
       case 'begin':
         return this.#open(log);

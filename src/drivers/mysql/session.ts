@@ -1,4 +1,5 @@
 /** What lives through one attempt: the connections, what was prepared, and the stream. */
+import { isDeepStrictEqual } from 'node:util';
 import { WatcherError } from '../../errors.ts';
 import type { StreamMessage, Warning } from '../../replication/change.ts';
 import type {
@@ -160,7 +161,7 @@ export class MysqlSession {
     return redump;
   }
 
-  /** The retention of the log is looked at between messages. */
+  /** Between messages: the retention of the log, and which tables are left out. */
   async *stream(
     from: ResumePoint,
     caller: AbortSignal,
@@ -169,11 +170,15 @@ export class MysqlSession {
     const attempt = this.#require();
     const signal = this.#signal(caller);
     let said: string | null = null;
+    let { excluded } = attempt.prepared.selection;
     const context = this.#context(attempt);
     for await (const message of this.#streamBinlog(context, from, signal, staged)) {
       yield message;
       const { warning } = attempt.sampler;
-      if ((warning?.code ?? null) === said) continue;
+      const now = attempt.selection.excluded;
+      const same = now === excluded || isDeepStrictEqual(now, excluded);
+      excluded = now;
+      if ((warning?.code ?? null) === said && same) continue;
       said = warning?.code ?? null;
       yield { type: 'catalog', events: [{ kind: 'warnings', warnings: this.#warnings(attempt) }] };
     }
