@@ -1,7 +1,7 @@
 /** A configured sync → its driver: the one place that knows every kind of database. */
 import { env } from 'node:process';
 import type { EtcdConfig, SyncConfig } from '../config/config.ts';
-import { columnMatcher, tableMatcher } from '../config/tables.ts';
+import { columnMatcher, splitTable, tableMatcher } from '../config/tables.ts';
 import type { Driver } from '../replication/driver.ts';
 import type { Log } from '../replication/log.ts';
 
@@ -19,6 +19,7 @@ function postgresFactory(sync: SyncConfig, log: Log): () => Promise<Driver> {
   const options = {
     ...commonOptions(sync, log),
     database: database.names[0] ?? '',
+    include: sync.tables.include.map(splitTable),
     publication: postgres.publication,
     slot: postgres.slot,
     managePublication: postgres.managePublication,

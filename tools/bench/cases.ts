@@ -2,6 +2,7 @@
 
 import { firstDifference } from './agree.ts';
 import { type Figure, rate } from './figures.ts';
+import { type Idle, idleCase } from './idle.ts';
 import type { Database, Lab } from './lab.ts';
 import { type Latency, measureLatency } from './latency.ts';
 import { writeLog } from './rows.ts';
@@ -15,8 +16,8 @@ import {
 } from './source-alone.ts';
 import { dump, followLog, startWhole, type WholeOptions } from './whole.ts';
 
-/** Rows in a transaction; `single`: all rows in one. */
-export const caseNames = ['1', '10', '1000', 'single', 'dump', 'latency'] as const;
+/** Rows in a transaction; `single`: all rows in one. `idle`: many syncs without any. */
+export const caseNames = ['1', '10', '1000', 'single', 'dump', 'latency', 'idle'] as const;
 
 export type CaseName = (typeof caseNames)[number];
 
@@ -34,7 +35,10 @@ export interface Throughput {
 
 export interface Round {
   readonly case: CaseName;
-  readonly result: Throughput | ({ readonly kind: 'latency' } & Latency);
+  readonly result:
+    | Throughput
+    | ({ readonly kind: 'latency' } & Latency)
+    | ({ readonly kind: 'idle' } & Idle);
   /** What etcd and the table disagree in; null: nothing. */
   readonly difference: string | null;
 }
@@ -42,6 +46,7 @@ export interface Round {
 export interface CaseOptions {
   readonly rows: number;
   readonly latencySeconds: number;
+  readonly syncs: number;
   readonly nodeArgs: readonly string[];
   readonly progress: (text: string) => void;
 }
@@ -53,6 +58,7 @@ export async function runCase(lab: Lab, name: CaseName, options: CaseOptions): P
 type Measured = Pick<Round, 'result' | 'difference'>;
 
 async function measureCase(lab: Lab, name: CaseName, options: CaseOptions): Promise<Measured> {
+  if (name === 'idle') return await idleCase(lab, { ...options, seconds: options.latencySeconds });
   await using database = await lab.database();
   switch (name) {
     case 'latency':

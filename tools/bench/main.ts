@@ -30,7 +30,8 @@ each row, peak memory, latency and the ratios. A million rows need about 10 GB o
   --pg <major>      PostgreSQL ${postgresMajors.join(', ')} (default ${newest})
   --etcd <version>  etcd ${etcdVersions.join(' or ')} (default: the one on the PATH, or that of this Debian release)
   --no-fsync        etcd does not wait for its disk (from 3.5 on)
-  --seconds <n>     how long the latency is measured (default 30)
+  --seconds <n>     how long the latency, and the idle CPU, is measured (default 30)
+  --syncs <n>       syncs in the case idle (default 200)
   --node-args <a>   arguments for the node that runs Watcher, for example --cpu-prof
   --json <file>     every round, as JSON
   --help            this text`;
@@ -43,6 +44,7 @@ interface Choice {
   readonly etcd: EtcdVersion | undefined;
   readonly fsync: boolean;
   readonly seconds: number;
+  readonly syncs: number;
   readonly nodeArgs: readonly string[];
   readonly json: string | undefined;
 }
@@ -55,6 +57,7 @@ const options = {
   etcd: { type: 'string' },
   'no-fsync': { type: 'boolean', default: false },
   seconds: { type: 'string', default: '30' },
+  syncs: { type: 'string', default: '200' },
   'node-args': { type: 'string', default: '' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -84,6 +87,7 @@ function readChoice(): Choice | undefined {
     etcd: values.etcd === undefined ? undefined : pick(etcdVersions, values.etcd, '--etcd'),
     fsync: !values['no-fsync'],
     seconds: count(values.seconds, '--seconds'),
+    syncs: count(values.syncs, '--syncs'),
     nodeArgs: values['node-args'].split(' ').filter((arg) => arg !== ''),
     json: values.json,
   };
@@ -102,7 +106,7 @@ async function describeServers(lab: Lab): Promise<string> {
 }
 
 async function run(choice: Choice): Promise<boolean> {
-  const { rows, cases, runs, json, nodeArgs, seconds } = choice;
+  const { rows, cases, runs, json, nodeArgs, seconds, syncs } = choice;
   const load = loadPerCpu();
   console.log('Starting PostgreSQL; the first time, the servers are downloaded …');
   await using lab = await openLab(choice);
@@ -111,7 +115,8 @@ async function run(choice: Choice): Promise<boolean> {
   for (let index = 1; index <= runs; index += 1) {
     for (const name of cases) {
       const progress = (text: string) => console.log(`  round ${index}, case ${name}: ${text}`);
-      const round = await runCase(lab, name, { rows, latencySeconds: seconds, nodeArgs, progress });
+      const options = { rows, latencySeconds: seconds, syncs, nodeArgs, progress };
+      const round = await runCase(lab, name, options);
       rounds.push(round);
       if (json !== undefined) await writeFile(json, JSON.stringify(rounds, null, 2));
     }

@@ -2,11 +2,14 @@
 
 import type { CaseName, Round, Throughput } from './cases.ts';
 import { type Figure, median, rate } from './figures.ts';
+import type { Idle } from './idle.ts';
+import type { Latency } from './latency.ts';
 
 /** Whole ÷ the slower of the two alone, for these cases. */
 const ratioTarget = { least: 0.6, cases: ['1000', 'dump'] as readonly CaseName[] };
 const peakTargetBytes = 300_000_000;
 const p50TargetMs = 10;
+const idleTarget = { cpuPercent: 5, p50Ms: 50 };
 
 const titles: Readonly<Record<CaseName, string>> = {
   '1': 'transactions of 1 row',
@@ -15,6 +18,7 @@ const titles: Readonly<Record<CaseName, string>> = {
   single: 'one transaction',
   dump: 'dump',
   latency: 'latency',
+  idle: 'idle',
 };
 
 const columns = [
@@ -57,18 +61,26 @@ export function report(rounds: readonly Round[]): string[] {
     for (const [name, its] of cases) lines.push(row([titles[name], ...cells(its)]));
   }
   for (const { result } of rounds) {
-    if (result.kind !== 'latency') continue;
-    const { transactions, p50Ms, p99Ms, maxMs } = result;
-    lines.push(
-      '',
-      `latency of ${transactions} transactions, commit → watch event: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, longest ${maxMs.toFixed(1)} ms`,
-    );
+    if (result.kind === 'latency') lines.push('', latencyLine(result));
+    if (result.kind === 'idle') lines.push('', idleLine(result));
   }
   lines.push('');
   for (const { what, value, reached } of targets(rounds)) {
     lines.push(`${reached ? 'reached' : 'MISSED '}  ${what}: ${value}`);
   }
   return lines;
+}
+
+function latencyLine({ transactions, p50Ms, p99Ms, maxMs }: Latency): string {
+  return `latency of ${transactions} transactions, commit → watch event: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, longest ${maxMs.toFixed(1)} ms`;
+}
+
+function idleLine(idle: Idle): string {
+  const cpu = (['watcher', 'etcd', 'postgres'] as const)
+    .map((role) => `${role} ${idle[`${role}Percent`].toFixed(1)} %`)
+    .join(', ');
+  const peak = (idle.peakBytes / 1e6).toFixed(0);
+  return `${idle.syncs} idle syncs: CPU of a core ${cpu}; GET /v1/syncs p50 ${idle.p50Ms.toFixed(1)} ms, p99 ${idle.p99Ms.toFixed(1)} ms; peak ${peak} MB`;
 }
 
 function cells(rounds: readonly ThroughputRound[]): string[] {
@@ -141,7 +153,26 @@ function targets(rounds: readonly Round[]): Target[] {
     const what = `latency p50 (≤ ${p50TargetMs} ms)`;
     found.push({ what, value: `${p50.toFixed(1)} ms`, reached: p50 <= p50TargetMs });
   }
-  return found;
+  return [...found, ...idleTargets(rounds)];
+}
+
+function idleTargets(rounds: readonly Round[]): Target[] {
+  const idle = rounds.flatMap(({ result }) => (result.kind === 'idle' ? [result] : []));
+  if (idle.length === 0) return [];
+  const cpu = median(idle.map(({ watcherPercent }) => watcherPercent));
+  const p50 = median(idle.map(({ p50Ms }) => p50Ms));
+  return [
+    {
+      what: `idle CPU (≤ ${idleTarget.cpuPercent} % of a core)`,
+      value: `${cpu.toFixed(1)} %`,
+      reached: cpu <= idleTarget.cpuPercent,
+    },
+    {
+      what: `GET /v1/syncs, median (≤ ${idleTarget.p50Ms} ms)`,
+      value: `${p50.toFixed(1)} ms`,
+      reached: p50 <= idleTarget.p50Ms,
+    },
+  ];
 }
 
 function row(texts: readonly string[]): string {

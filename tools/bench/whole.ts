@@ -47,19 +47,8 @@ export async function startWhole(
   etcd: Etcd,
   options: WholeOptions,
 ): Promise<Whole> {
-  const dir = await mkdtemp(join(tmpdir(), 'watcher-bench-'));
-  const watcher = await startWatcher({
-    config: `${configuration(database, etcd, options.autostart)}`,
-    dir,
-    env: { BENCH_PASSWORD: database.server.password },
-    nodeArgs: options.nodeArgs,
-    onLine: (line) => {
-      if (/"level":"(?:warn|error|fatal)"/.test(line)) console.error(line);
-    },
-  });
-  // It has a session of its own, and would outlive us.
-  const kill = () => process.kill(watcher.pid, 'SIGKILL');
-  process.once('exit', kill);
+  const config = configuration(database, etcd, options.autostart);
+  const watcher = await launch(config, database.server.password, options.nodeArgs);
   return {
     pid: watcher.pid,
     start: () => order(watcher, 'start'),
@@ -68,6 +57,31 @@ export async function startWhole(
       await state(watcher, 'stopped');
     },
     streaming: () => state(watcher, 'streaming'),
+    [Symbol.asyncDispose]: () => watcher[Symbol.asyncDispose](),
+  };
+}
+
+/** A process that ends with this one. Its configuration may name `${BENCH_PASSWORD}`. */
+export async function launch(
+  config: string,
+  password: string,
+  nodeArgs: readonly string[],
+): Promise<WatcherProcess> {
+  const dir = await mkdtemp(join(tmpdir(), 'watcher-bench-'));
+  const watcher = await startWatcher({
+    config,
+    dir,
+    env: { BENCH_PASSWORD: password },
+    nodeArgs,
+    onLine: (line) => {
+      if (/"level":"(?:warn|error|fatal)"/.test(line)) console.error(line);
+    },
+  });
+  // It has a session of its own, and would outlive us.
+  const kill = () => process.kill(watcher.pid, 'SIGKILL');
+  process.once('exit', kill);
+  return {
+    ...watcher,
     async [Symbol.asyncDispose]() {
       process.off('exit', kill);
       await watcher.stop();

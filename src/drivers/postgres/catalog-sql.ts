@@ -1,6 +1,9 @@
 /** The statements of catalog.ts: where the catalogs of PostgreSQL 10 to 18 differ is said here only. */
 
-/** Ordinary and partitioned tables outside the system's schemas, with columns, unique indexes and partitions. */
+/**
+ * $1, $2: patterns of schemas and tables, pair by pair. Ordinary and partitioned tables outside the system's schemas, with columns, unique indexes and
+ * partitions.
+ */
 export function catalogSql(version: number): string {
   const keyColumns = version >= 110000 ? 'i.indnkeyatts' : 'i.indnatts';
   const generated = version >= 120000 ? 'a.attgenerated' : "''";
@@ -39,6 +42,8 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name, c
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+  AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) g(schema, name)
+    WHERE n.nspname LIKE g.schema AND c.relname LIKE g.name)
 ORDER BY n.nspname, c.relname`;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Compares the catalog with what was reported, while the stream runs: what DDL does to stored rows is not in the
- * log (DESIGN §4). It looks every 10 s, and at once when the log describes a table that is not known like that.
+ * log (DESIGN §4). It looks every 10 s (on an idle server, every five minutes), and at once when the log describes a table that is not known like that.
  */
 import { performance } from 'node:perf_hooks';
 import { WatcherError } from '../../errors.ts';
@@ -12,6 +12,7 @@ import type { SourceConnection } from './connection.ts';
 import type { Control } from './control.ts';
 import type { PostgresDriverOptions } from './options.ts';
 import { applyPublicationPlan, judgePublication, planPublication } from './publication.ts';
+import { SettledLog } from './settled-log.ts';
 import type { TableDefinition, TableSelection } from './tables.ts';
 import { selectTables } from './tables.ts';
 import type { TypeCatalog } from './types.ts';
@@ -50,6 +51,7 @@ interface Pending {
 export class CatalogWatch {
   readonly types: TypeCatalog;
   readonly #options: CatalogWatchOptions;
+  readonly #log = new SettledLog();
   /** What the stream hands out, by oid. */
   readonly #definitions: Map<number, TableDefinition>;
   /** What was compared last, events that wait included. */
@@ -129,6 +131,15 @@ export class CatalogWatch {
     });
     await this.#looking;
     this.#options.onLook();
+  }
+
+  /** Looks, unless the log says that the last look still stands. */
+  async poll(): Promise<void> {
+    const end = await this.#options.control.exclusive(readWalPosition);
+    if (this.#log.stands(end)) return;
+    await this.look();
+    // What was refused is tried again.
+    this.#log.looked(end, this.#refused.length === 0);
   }
 
   /**

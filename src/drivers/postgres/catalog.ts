@@ -87,6 +87,17 @@ export interface CatalogSnapshot {
 /** For what is not in pg_type any more. */
 export const textOid = 25;
 
+/** Of a database with thousands of tables, the server looks closely at those of the sync alone. */
+const everything = [{ schema: '*', table: '*' }];
+
+/** `*` and `?` of a glob as LIKE has them. */
+function likePattern(glob: string): string {
+  return glob
+    .replace(/[\\%_]/g, '\\$&')
+    .replaceAll('*', '%')
+    .replaceAll('?', '_');
+}
+
 /** @param types what is read is added to them, and replaces what they have. */
 export async function readCatalog(
   connection: SourceConnection,
@@ -94,7 +105,11 @@ export async function readCatalog(
   options: PostgresDriverOptions,
   types = new TypeCatalog(),
 ): Promise<CatalogSnapshot> {
-  const rows = await connection.query(catalogSql(version));
+  const { include = everything } = options;
+  const rows = await connection.query(catalogSql(version), [
+    include.map(({ schema }) => likePattern(schema)),
+    include.map(({ table }) => likePattern(table)),
+  ]);
   const tables = rows
     .map((row) => toTable(row))
     .filter((table) => options.matches(table.schema, table.name));

@@ -16,6 +16,8 @@ export interface PostgresDriverOptions {
   readonly managePublication: boolean;
   /** Ask for a slot that standbys keep too (PostgreSQL 17 and later). */
   readonly failover: boolean;
+  /** Globs of what may belong to the sync, asked of the server; all without it. `matches` decides. */
+  readonly include?: readonly { readonly schema: string; readonly table: string }[];
   /** Whether a table belongs to the sync. */
   matches(schema: string, table: string): boolean;
   excludesColumn(schema: string, table: string, column: string): boolean;

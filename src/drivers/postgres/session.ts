@@ -248,7 +248,7 @@ export class PostgresSession {
     const relations = new StreamRelations(watch, this.#options);
     this.#watch = watch;
     const interval = setInterval(() => {
-      if (!watch.busy) watch.look().catch((error) => wal.fail(error));
+      if (!watch.busy) watch.poll().catch((error) => wal.fail(error));
     }, this.#options.pollIntervalMs ?? pollIntervalMs);
     return { watch, relations, interval };
   }

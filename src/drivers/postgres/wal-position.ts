@@ -1,19 +1,21 @@
 /** Where the server's log ends now. */
 import { parseLsn } from '../../replication/position.ts';
-import type { SourceConnection } from './connection.ts';
+import type { Row, SourceConnection } from './connection.ts';
 
-const walSql = `
-SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn,
+/** What `walPosition` needs of a row. */
+export const walColumns = `
+  CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn,
   current_setting('wal_block_size') AS page, pg_size_bytes(current_setting('wal_segment_size')) AS segment`;
 
 /** The end of the last record that is in the log, flushed or not. */
 export async function readWalPosition(connection: SourceConnection): Promise<bigint> {
-  const [row] = await connection.query(walSql);
-  return recordEnd(
-    parseLsn(String(row?.lsn)),
-    BigInt(String(row?.page)),
-    BigInt(String(row?.segment)),
-  );
+  const [row] = await connection.query(`SELECT ${walColumns}`);
+  return walPosition(row ?? {});
+}
+
+/** @param row with `walColumns`. */
+export function walPosition({ lsn, page, segment }: Row): bigint {
+  return recordEnd(parseLsn(String(lsn)), BigInt(String(page)), BigInt(String(segment)));
 }
 
 /**
