@@ -31,12 +31,16 @@ interface Source {
   readonly tag: string;
   /** In order, apart by at least one; never empty. */
   readonly intervals: Interval[];
+  /** Their text; null: not known. */
+  list: string | null;
 }
 
-/** Text around the last interval of the source. */
+/** Text around the interval that grows: the server gives out the lowest free number, so it need not be the last. */
 interface Frame {
   readonly source: Source;
-  readonly last: Interval;
+  readonly interval: Interval;
+  /** The next number that belongs to the set already. */
+  readonly limit: bigint | null;
   readonly before: string;
   readonly after: string;
 }
@@ -52,79 +56,99 @@ export class ExecutedGtids implements Executed {
     this.#sources = set.entries().map(({ source, intervals }) => ({
       ...source,
       intervals: intervals.map((interval) => ({ ...interval })),
+      list: null,
     }));
     this.#text = set.format();
   }
 
   get text(): string {
     if (this.#text !== null) return this.#text;
-    const frame = this.#frame as Frame;
-    this.#text = frame.before + formatInterval(frame.last) + frame.after;
+    const { before, interval, after } = this.#frame as Frame;
+    this.#text = before + formatInterval(interval) + after;
     return this.#text;
   }
 
-  add({ uuid, tag, gno }: Gtid): boolean {
-    const frame = this.#frame;
-    if (frame !== null && frame.source.uuid === uuid && frame.source.tag === tag) {
-      if (gno === frame.last.last + 1n) {
-        frame.last.last = gno;
-        this.#text = null;
-        return true;
-      }
+  add(gtid: Gtid): boolean {
+    if (!this.#grow(gtid)) {
+      const source = this.#source(gtid);
+      const interval = insert(source.intervals, gtid.gno);
+      if (interval === null) return false;
+      this.#frame = frameOf(this.#sources, source, interval);
     }
-    const source = this.#source(uuid, tag);
-    if (!insert(source.intervals, gno)) return false;
-    this.#frame = frameOf(this.#sources, source);
     this.#text = null;
     return true;
   }
 
-  #source(uuid: string, tag: string): Source {
+  /** The usual case: it is the next one after the one before. */
+  #grow({ uuid, tag, gno }: Gtid): boolean {
+    const frame = this.#frame;
+    if (frame === null) return false;
+    const { source, interval, limit } = frame;
+    if (source.uuid !== uuid || source.tag !== tag) return false;
+    const next = interval.last + 1n;
+    if (gno !== next || next + 1n === limit) return false;
+    interval.last = next;
+    return true;
+  }
+
+  #source({ uuid, tag }: Gtid): Source {
     const at = this.#sources.findIndex(
       (source) => source.uuid > uuid || (source.uuid === uuid && source.tag >= tag),
     );
     const found = this.#sources[at];
     if (found !== undefined && found.uuid === uuid && found.tag === tag) return found;
-    const source = { uuid, tag, intervals: [] };
+    const source = { uuid, tag, intervals: [], list: null };
     this.#sources.splice(at < 0 ? this.#sources.length : at, 0, source);
     return source;
   }
 }
 
-/** @returns false: it is there. */
-function insert(intervals: Interval[], gno: bigint): boolean {
+/** @returns the interval that it is in now; null: it was in one before. */
+function insert(intervals: Interval[], gno: bigint): Interval | null {
   let at = intervals.length;
   while (at > 0 && (intervals[at - 1] as Interval).first > gno) at -= 1;
   const before = intervals[at - 1];
   const after = intervals[at];
-  if (before !== undefined && gno <= before.last) return false;
+  if (before !== undefined && gno <= before.last) return null;
   const joinsBefore = before !== undefined && before.last + 1n === gno;
   const joinsAfter = after !== undefined && after.first - 1n === gno;
-  if (joinsBefore && joinsAfter) {
-    before.last = after.last;
-    intervals.splice(at, 1);
-  } else if (joinsBefore) before.last = gno;
-  else if (joinsAfter) after.first = gno;
-  else intervals.splice(at, 0, { first: gno, last: gno });
-  return true;
+  if (joinsBefore) {
+    before.last = joinsAfter ? after.last : gno;
+    if (joinsAfter) intervals.splice(at, 1);
+    return before;
+  }
+  if (joinsAfter) {
+    after.first = gno;
+    return after;
+  }
+  const interval = { first: gno, last: gno };
+  intervals.splice(at, 0, interval);
+  return interval;
 }
 
-function frameOf(sources: readonly Source[], source: Source): Frame {
-  const texts = ['', ''];
-  let side = 0;
+function frameOf(sources: readonly Source[], source: Source, interval: Interval): Frame {
+  const mark = '|';
+  let text = '';
   let previous = '';
-  for (const { uuid, tag, intervals } of sources) {
-    const separator = uuid === previous ? ':' : `${previous === '' ? '' : ','}${uuid}:`;
-    const list = intervals.map(formatInterval);
-    const grows = intervals === source.intervals;
-    if (grows) list.pop();
-    texts[side] += separator + (tag === '' ? '' : `${tag}:`) + list.join(':');
-    if (grows && list.length > 0) texts[side] += ':';
-    if (grows) side = 1;
+  source.list = null;
+  for (const each of sources) {
+    const { uuid, tag } = each;
+    if (uuid === previous) text += ':';
+    else text += `${previous === '' ? '' : ','}${uuid}:`;
+    if (tag !== '') text += `${tag}:`;
+    if (each === source) {
+      text += source.intervals
+        .map((its) => (its === interval ? mark : formatInterval(its)))
+        .join(':');
+    } else {
+      each.list ??= each.intervals.map(formatInterval).join(':');
+      text += each.list;
+    }
     previous = uuid;
   }
-  const [before = '', after = ''] = texts;
-  return { source, last: source.intervals.at(-1) as Interval, before, after };
+  const [before = '', after = ''] = text.split(mark);
+  const next = source.intervals[source.intervals.indexOf(interval) + 1];
+  return { source, interval, limit: next?.first ?? null, before, after };
 }
 
 function formatInterval({ first, last }: Interval): string {

@@ -39,6 +39,15 @@ test('an empty set', () => {
   expect(executed.text).toBe(`${one}:1-2`);
 });
 
+test('a gap that closes joins what is on both sides', () => {
+  const executed = parseExecuted(`${one}:1-2:6-9`, 'mysql');
+  const texts = [3, 4, 5, 10].map((gno) => {
+    executed.add(gtid(one, gno));
+    return executed.text;
+  });
+  expect(texts).toEqual([`${one}:1-3:6-9`, `${one}:1-4:6-9`, `${one}:1-9`, `${one}:1-10`]);
+});
+
 test('of MariaDB: the last of each domain, in their order', () => {
   const executed = parseExecuted('10-1-5,2-1-7', 'mariadb');
   const add = (domain: number, serverId: number, sequence: bigint) =>
