@@ -100,7 +100,19 @@ function unsupported(
     const remedy = `GRANT LOCK TABLES ON ${quoteName(table.schema)}.* TO the account of the sync; or ALTER TABLE ${name} ENGINE = InnoDB; or ${exclusion}.`;
     return { code, message, remedy };
   }
-  return unknownType(table, facts, options);
+  return versionedByTransactions(table) ?? unknownType(table, facts, options);
+}
+
+/** Seen on MariaDB 10.11: with a period of transaction ids no row of a change is in the log, whatever binlog_format is. */
+function versionedByTransactions(table: SchemaTable): Exclusion | null {
+  const end = table.columns.find(({ period }) => period === 'end');
+  if (end?.shape.kind !== 'integer') return null;
+  const name = quoteTable(table);
+  return {
+    code: 'table_unsupported',
+    message: `${name} is versioned by transaction ids (its period is of BIGINT): the server logs its changes as statements, without rows, and the first of them stops the sync`,
+    remedy: `ALTER TABLE ${name} DROP SYSTEM VERSIONING; then, if it is to be versioned, with a period of TIMESTAMP(6).`,
+  };
 }
 
 /** Whether LOCK TABLES is worth a try: the server lists grants on one database in many forms. */

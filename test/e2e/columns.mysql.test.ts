@@ -1,0 +1,71 @@
+/** Columns that are computed, hidden, versioned or logged by their differences: dump, then stream, by the real service. */
+import { expect, test } from 'vitest';
+import { startMysqlSync } from '../support/mysql-sync.ts';
+import { describeMysql, mariadb } from '../support/servers.ts';
+
+/** All have `id`, their key, and `v`. */
+const common: Readonly<Record<string, string>> = {
+  computed:
+    'v INT, twice INT AS (v * 2) VIRTUAL, loud VARCHAR(30) AS (CONCAT(v, "!")) STORED, b INT)',
+  hidden: 'h INT INVISIBLE DEFAULT 7, v INT)',
+  hidden_key: 'v VARCHAR(9))',
+};
+const tables = {
+  mysql: {
+    ...common,
+    functional: `v INT, doc JSON, INDEX ((v + 1)), UNIQUE ((v * 2)), INDEX ((CAST(doc->'$.n' AS UNSIGNED ARRAY))))`,
+  },
+  mariadb: {
+    ...common,
+    hashed: 'v TEXT, b BLOB, UNIQUE (v), UNIQUE (b))',
+    versioned: 'v VARCHAR(20)) WITH SYSTEM VERSIONING',
+    versioned_in_part: 'v VARCHAR(20), w INT WITHOUT SYSTEM VERSIONING) WITH SYSTEM VERSIONING',
+    versioned_parts: `v VARCHAR(20)) WITH SYSTEM VERSIONING
+      PARTITION BY SYSTEM_TIME (PARTITION old HISTORY, PARTITION now CURRENT)`,
+    dated: `v VARCHAR(20), since TIMESTAMP(6) GENERATED ALWAYS AS ROW START,
+      till TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (since, till)) WITH SYSTEM VERSIONING`,
+  },
+} as const;
+
+const before = (table: string) =>
+  `INSERT INTO ${table} (id, v) VALUES (1, '1'), (2, '2'), (3, NULL);`;
+const after = (table: string) => `INSERT INTO ${table} (id, v) VALUES (4, '4'), (6, '6'), (8, NULL);
+  UPDATE ${table} SET v = '9' WHERE id = 1; UPDATE ${table} SET id = 5 WHERE id = 2; DELETE FROM ${table} WHERE id IN (3, 4);
+  BEGIN; UPDATE ${table} SET v = '10' WHERE id = 6; UPDATE ${table} SET v = '11' WHERE id = 6;
+  DELETE FROM ${table} WHERE id = 5; INSERT INTO ${table} (id, v) VALUES (5, '5'); COMMIT;
+  REPLACE INTO ${table} (id, v) VALUES (8, '8'), (10, '20');`;
+
+describeMysql(['mysql', 'mariadb'], (server, flavour) => {
+  test('generated, invisible, versioned columns, and those that no SELECT shows', async () => {
+    const names = Object.keys(tables[flavour as 'mysql']);
+    const definitions: Readonly<Record<string, string>> = tables[flavour as 'mysql'];
+    const setup = names.map((name) => {
+      const hidden = name === 'hidden_key' ? 'DEFAULT 0 INVISIBLE' : '';
+      return `CREATE TABLE ${name} (id INT ${hidden} PRIMARY KEY, ${definitions[name]};${before(name)}`;
+    });
+    await using sync = await startMysqlSync({ server: server(), setup: setup.join('') });
+    expect((await sync.status()).warnings).toEqual([]);
+    const agree = async () => {
+      for (const table of names) await sync.agrees({ table, key: ['id'] }, 2_000);
+    };
+    await agree();
+    for (const name of names) await sync.sql(after(name));
+    await sync.caughtUp();
+    await agree();
+  });
+});
+
+test('MariaDB: a table that is versioned by transaction ids is left out, because the log has no rows of it', async () => {
+  const setup = `CREATE TABLE plain (id INT PRIMARY KEY);
+    CREATE TABLE numbered (id INT PRIMARY KEY, since BIGINT UNSIGNED GENERATED ALWAYS AS ROW START,
+      till BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (since, till)) WITH SYSTEM VERSIONING`;
+  await using sync = await startMysqlSync({ server: mariadb(), setup });
+  const { name } = sync.database;
+  const warnings = [{ code: 'table_unsupported', table: `${name}.numbered` }];
+  expect((await sync.status()).warnings).toMatchObject(warnings);
+  await sync.sql('INSERT INTO plain VALUES (1)');
+  await sync.caughtUp();
+  await sync.sql('INSERT INTO numbered (id) VALUES (1)');
+  const { last_error } = await sync.until('it stops', ({ state }) => state === 'failed');
+  expect(last_error?.code).toBe('unsupported_event');
+});
