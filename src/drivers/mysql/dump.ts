@@ -114,12 +114,19 @@ async function startOn(
 
 /** Tables without transactions are read by the connection that keeps them locked. */
 function readAll(snapshot: Snapshot, tables: readonly BoundTable[]): AsyncGenerator<RowChunk> {
-  const { locker, connections } = snapshot;
+  const { locker, connections, occupied } = snapshot;
   const plain = tables.filter(({ definition }) => !definition.transactional);
   const others = tables.filter(({ definition }) => definition.transactional);
-  const sources = [readTables({ connections, tables: others, inTransaction: true })];
+  const sources = [readTables({ connections, tables: others, inTransaction: true, occupied })];
   if (locker !== null) {
-    sources.push(readTables({ connections: [locker], tables: plain, inTransaction: false }));
+    sources.push(
+      readTables({
+        connections: [locker],
+        tables: plain,
+        inTransaction: false,
+        occupied: null,
+      }),
+    );
   }
   return merge(sources);
 }

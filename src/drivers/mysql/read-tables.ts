@@ -16,6 +16,8 @@ export interface ReadTablesOptions {
   readonly tables: readonly BoundTable[];
   /** False: the connection has its tables locked, and no transaction. */
   readonly inTransaction: boolean;
+  /** As in `Snapshot`. */
+  readonly occupied: ReadonlySet<string> | null;
 }
 
 /** Large tables first, so that the connections end at about the same time. */
@@ -35,13 +37,13 @@ export async function* readTables(options: ReadTablesOptions): AsyncGenerator<Ro
 async function* work(
   connection: SourceConnection,
   queue: BoundTable[],
-  { inTransaction }: ReadTablesOptions,
+  { inTransaction, occupied }: ReadTablesOptions,
 ): AsyncGenerator<RowChunk> {
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
     // The lock on a table's definition, which keeps ALTER TABLE and all who queue behind it waiting, goes with the
     // savepoint: the snapshot stays.
     if (inTransaction) await connection.query('SAVEPOINT watcher');
-    yield* readTable(connection, table);
+    yield* readTable(connection, table, occupied?.has(table.definition.id) === true);
     if (inTransaction) await connection.query('ROLLBACK TO SAVEPOINT watcher');
   }
 }
@@ -49,18 +51,19 @@ async function* work(
 async function* readTable(
   connection: SourceConnection,
   table: BoundTable,
+  hadRows: boolean,
 ): AsyncGenerator<RowChunk> {
   const { relation } = table;
   let rows = 0;
   try {
     for await (const batch of selectRows(connection, selectSql(table), table.encoders)) {
       rows += batch.rows.length;
-      yield { relation, rows: batch.rows, last: batch.last };
+      const isTruncated = batch.last && rows === 0 && hadRows;
+      yield { relation, ...batch, ...(isTruncated && { replaced: true }) };
     }
   } catch (error) {
     if (rows > 0 || !isTableChanged(error)) throw inTable(connection, error, relation);
-    // Altered, truncated or dropped since the snapshot, which does not protect it from that. (MySQL before 5.7 shows a
-    // truncated table as empty instead: what the log says of it next.)
+    // Altered, truncated or dropped since the snapshot, which does not protect it from that.
     yield { relation, rows: [], last: true, replaced: true };
   }
 }

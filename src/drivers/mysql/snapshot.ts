@@ -25,6 +25,7 @@ import type { LogContext, StreamBinlog } from './log-access.ts';
 import { comparePlaces, positionOf, readExecutedGtids, readLogEnd } from './log-place.ts';
 import { openAgreeing } from './mariadb-snapshot.ts';
 import { MemoryStaging } from './memory-staging.ts';
+import { readOccupied } from './occupied.ts';
 import { secondServerId } from './options.ts';
 import { quoteAccount, quoteTable } from './sql-text.ts';
 import type { TableDefinition } from './tables.ts';
@@ -49,6 +50,8 @@ export interface Snapshot {
   readonly position: MysqlPosition;
   /** Brings what was read up to `position`. */
   settle(chunks: AsyncIterable<RowChunk>): AsyncIterable<RowChunk>;
+  /** Ids of the tables that had rows; null: the server protects the snapshot from TRUNCATE, or says that it did not. */
+  readonly occupied: ReadonlySet<string> | null;
 }
 
 type Method = (request: SnapshotRequest) => Promise<Snapshot>;
@@ -209,6 +212,7 @@ function locked(
     const locker = await lockPlain(group, request);
     await Promise.all(readers.map((reader) => reader.query(beginSnapshot)));
     await request.whileLocked?.();
+    const occupied = await readOccupied(guard, request.context.facts, request.tables);
     await refusePrepared(guard, request.context.facts);
     const end = await readLogEnd(guard, request.context.facts);
     await guard.query('UNLOCK TABLES');
@@ -220,6 +224,7 @@ function locked(
       position: positionOf(required(end)),
       settle: asRead,
     };
+      occupied,
   });
 }
 
@@ -235,7 +240,7 @@ function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
     for (const reader of readers) if (!connections.includes(reader)) await reader.close();
     const [first] = connections;
     if (first !== undefined) await refusePrepared(first, facts);
-    return { method: 'mariadb', connections, locker, position, settle: asRead };
+    return { method: 'mariadb', connections, locker, position, occupied: null, settle: asRead };
   });
 }
 
@@ -267,6 +272,7 @@ function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
       position: overlay.position,
       settle: (chunks) => overlay.apply(chunks),
     };
+      occupied: null,
   });
 }
 
