@@ -47,9 +47,12 @@ const pauseMs = 20;
 export async function startDump(request: DumpRequest): Promise<StartedDump> {
   const { context, signal } = request;
   const { options, facts, control } = context;
-  await control.exclusive((connection) =>
-    awaitPrepared(connection, facts, options.xaTimeoutMs ?? xaTimeoutMs, (ms) => pause(ms, signal)),
-  );
+  if (isFirst(request)) {
+    const timeoutMs = options.xaTimeoutMs ?? xaTimeoutMs;
+    await control.exclusive((connection) =>
+      awaitPrepared(connection, facts, timeoutMs, (ms) => pause(ms, signal)),
+    );
+  }
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const before = wanted(request, (await context.refresh(signal)).tables);
     if (before.length === 0) return nothing(request);
@@ -65,6 +68,11 @@ export async function startDump(request: DumpRequest): Promise<StartedDump> {
     message: 'Tables were created in each moment that a dump began',
     remedy: 'None needed: the dump begins again.',
   });
+}
+
+/** Not beside a stream. */
+function isFirst({ ids }: DumpRequest): boolean {
+  return ids === null;
 }
 
 /** A change of tables, or of rows by a foreign key, in the moment that the dump began. Not a lock that did not come. */
@@ -84,6 +92,7 @@ async function startOn(
     streamBinlog,
     tables: before,
     connections: Math.min(request.connections, before.length),
+    besideStream: !isFirst(request),
     signal,
   };
   try {

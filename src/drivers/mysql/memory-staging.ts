@@ -1,6 +1,7 @@
 /** Staged content of a short stretch of the log that is read on its own (catch-up.ts): it is not written anywhere. */
 import type { StagingStep } from '../../replication/change.ts';
 import type { StagedLog } from '../../replication/driver.ts';
+import { prepared } from './xa.ts';
 
 export class MemoryStaging implements StagedLog {
   readonly #pieces = new Map<string, string[]>();
@@ -20,7 +21,10 @@ export class MemoryStaging implements StagedLog {
     return [...this.#pieces.keys()];
   }
 
+  /** @throws WatcherError `source_busy` when it was prepared before the stretch: another one is to be read. */
   async *read(id: string): AsyncGenerator<string> {
-    yield* this.#pieces.get(id) ?? [];
+    const pieces = this.#pieces.get(id);
+    if (pieces === undefined) throw prepared([id]);
+    yield* pieces;
   }
 }

@@ -36,6 +36,8 @@ export interface SnapshotRequest {
   readonly streamBinlog: StreamBinlog;
   readonly tables: readonly TableDefinition[];
   readonly connections: number;
+  /** A stream runs, which knows what is prepared (xa.ts). */
+  readonly besideStream: boolean;
   /** Runs while nothing can be written, for what takes a snapshot of its own; it needs a method with a lock. */
   readonly whileLocked?: () => Promise<void>;
   readonly signal: AbortSignal;
@@ -213,7 +215,7 @@ function locked(
     await Promise.all(readers.map((reader) => reader.query(beginSnapshot)));
     await request.whileLocked?.();
     const occupied = await readOccupied(guard, request.context.facts, request.tables);
-    await refusePrepared(guard, request.context.facts);
+    if (!request.besideStream) await refusePrepared(guard, request.context.facts);
     const end = await readLogEnd(guard, request.context.facts);
     await guard.query('UNLOCK TABLES');
     await guard.close();
@@ -239,7 +241,7 @@ function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
     const { connections, position } = await openAgreeing(readers, end, options.logger);
     for (const reader of readers) if (!connections.includes(reader)) await reader.close();
     const [first] = connections;
-    if (first !== undefined) await refusePrepared(first, facts);
+    if (first !== undefined && !request.besideStream) await refusePrepared(first, facts);
     return { method: 'mariadb', connections, locker, position, occupied: null, settle: asRead };
   });
 }
@@ -252,7 +254,7 @@ function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
     const readers = await group.readers();
     const locker = await lockPlain(group, request);
     const [first] = readers as readonly [SourceConnection, ...SourceConnection[]];
-    await refusePrepared(first, context.facts);
+    if (!request.besideStream) await refusePrepared(first, context.facts);
     const before = required(await readLogEnd(first, context.facts));
     const gtid = await readExecutedGtids(first);
     await Promise.all(readers.map((reader) => reader.query(beginSnapshot)));
@@ -264,7 +266,7 @@ function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
     const messages = streamBinlog(besideStream(context), resume, signal, staging);
     const ids = new Set(tables.map(({ id }) => id));
     const overlay = await catchUp({ messages, from, until: after, ids, staging });
-    if (staging.undecided.length > 0) throw prepared(staging.undecided);
+    if (!request.besideStream && staging.undecided.length > 0) throw prepared(staging.undecided);
     return {
       method: 'log',
       connections: readers,

@@ -1,6 +1,12 @@
 /**
  * Prepared XA transactions. Their rows are in the log before XA COMMIT, where they mean nothing yet: a position
- * between the two would lose them (DESIGN §5).
+ * between the two would lose them (DESIGN §5): a dump waits until nothing is prepared.
+ *
+ * Not so a dump of tables beside the stream. The stream began at a place where nothing was prepared, so it has staged,
+ * or will stage, the rows of whatever is prepared now; no snapshot sees them. An XA COMMIT behind the place of the
+ * snapshot is a transaction of its own to the stream, and changes the table after the dump; one before it is in the
+ * snapshot, and is dropped by the mark as any other is. To wait would be for ever: where all transactions are XA, some
+ * is always prepared.
  */
 import { WatcherError } from '../../errors.ts';
 import type { SourceConnection } from './connection.ts';

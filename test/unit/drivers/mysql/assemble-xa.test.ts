@@ -1,6 +1,5 @@
 /** XA: rows that come before their outcome. */
 import { describe, expect, test } from 'vitest';
-import { MemoryStaging } from '../../../../src/drivers/mysql/memory-staging.ts';
 import type { StreamMessage, TransactionPart } from '../../../../src/replication/change.ts';
 import {
   assemble,
@@ -11,6 +10,7 @@ import {
   parts,
   position,
   relation,
+  ScriptedStaging,
   ScriptedTables,
   uuid,
 } from './log-script.ts';
@@ -34,7 +34,7 @@ const shorts = (messages: readonly StreamMessage[]) =>
 
 /** As after a restart: what is in memory of the assembler is gone. */
 async function assembleAnew(script: LogScript, from: number, options = {}) {
-  const staging = new MemoryStaging();
+  const staging = new ScriptedStaging();
   const before = new LogScript();
   before.events.push(...script.events.slice(0, from));
   const after = new LogScript();
@@ -142,7 +142,7 @@ describe('a prepared transaction', () => {
     const redump = { kind: 'redump', tableId: 'u', table: 'db.u', reason: 'cascade' } as const;
     tables.cascading.push(redump);
     const script = prepared(new LogScript(), 1, 1);
-    const target = assembler({ tables, staged: new MemoryStaging() });
+    const target = assembler({ tables, staged: new ScriptedStaging() });
     expect(shorts(await assemble(script, target))).toEqual(['catalog', 'put 0 last']);
     const commit = new LogScript('binlog.000001', script.offset).gtid(2).query(`XA COMMIT ${x}`);
     const messages = await assemble(commit, target);
@@ -193,7 +193,7 @@ describe('ONE PHASE', () => {
   }
 
   test('of much: what was staged, while it was not known, is read back and forgotten', async () => {
-    const staging = new MemoryStaging();
+    const staging = new ScriptedStaging();
     const messages = await assemble(large(), {}, staging);
     expect(shorts(messages)).toEqual([
       'put 0 last',
@@ -259,7 +259,7 @@ describe('XA that goes another way', () => {
     expect(await assemble(script.rotate())).toEqual([]);
     const spilled = new LogScript().gtid(1).query(`XA START ${x}`);
     spilled.rows('t', 'x'.repeat(600 * 1024)).rotate();
-    const staging = new MemoryStaging();
+    const staging = new ScriptedStaging();
     expect(shorts(await assemble(spilled, {}, staging))).toEqual(['put 0 last', 'release 0 last']);
     expect(staging.undecided).toEqual([]);
   });
@@ -299,7 +299,7 @@ describe('a configuration that has changed between XA PREPARE and XA COMMIT', ()
   };
 
   async function commitWith(relations: ScriptedTables['relations']) {
-    const staging = new MemoryStaging();
+    const staging = new ScriptedStaging();
     const [before, after] = [new LogScript(), new LogScript()];
     before.events.push(...script().events.slice(0, 10));
     after.events.push(...script().events.slice(10));

@@ -285,16 +285,23 @@ export function assembler(options: AssembleOptions = {}): Assembler {
     facts: facts(flavour, gtid !== null),
     tables: new ScriptedTables(),
     classify,
-    staged: new MemoryStaging(),
+    staged: new ScriptedStaging(),
     ...options,
   });
+}
+
+/** What the core keeps; as it does, it gives nothing for what was never staged. */
+export class ScriptedStaging extends MemoryStaging {
+  override async *read(id: string): AsyncGenerator<string> {
+    if (this.undecided.includes(id)) yield* super.read(id);
+  }
 }
 
 /** Everything that comes of the script; `staging` is where the core keeps what is staged. */
 export async function assemble(
   script: LogScript,
   options: AssembleOptions | Assembler = {},
-  staging = new MemoryStaging(),
+  staging: MemoryStaging = new ScriptedStaging(),
 ): Promise<StreamMessage[]> {
   const target =
     options instanceof Assembler ? options : assembler({ staged: staging, ...options });
