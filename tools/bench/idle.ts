@@ -38,12 +38,14 @@ export async function idleCase(lab: Lab, options: IdleOptions) {
   const { syncs, progress } = options;
   // One of its own: so many slots are set at start, and cost every server that has them.
   await using server = await startPostgres({
-    major: lab.postgres.major,
+    major: lab.options.major,
     settings: {
       max_replication_slots: syncs + 10,
       max_wal_senders: syncs + 10,
       // Each sync has one for the log and one for everything else, and two more while it dumps.
       max_connections: 5 * syncs + 50,
+      // It would look after the catalog that was just filled, in the middle of the measurement.
+      autovacuum: false,
     },
   });
   await using etcd = await lab.etcd();
@@ -95,7 +97,7 @@ async function measureIdle(
   { syncs, seconds, progress }: IdleOptions,
 ): Promise<Idle & { readonly kind: 'idle' }> {
   progress(`nothing happens for ${seconds} s`);
-  const pids = { watcher: watcher.pid, etcd: etcd.server.pid, postgres: server.pid };
+  const pids = { watcher: watcher.pid, etcd: etcd.server.pid, source: server.pid };
   const figure = await measure(0, pids, () => timeout(seconds * 1000));
   const percent = (role: keyof typeof pids) => (100 * (figure.cpu[role] ?? 0)) / figure.seconds;
   progress(`${requests} times GET /v1/syncs`);
@@ -112,7 +114,7 @@ async function measureIdle(
     seconds: figure.seconds,
     watcherPercent: percent('watcher'),
     etcdPercent: percent('etcd'),
-    postgresPercent: percent('postgres'),
+    postgresPercent: percent('source'),
     p50Ms: quantile(times, 0.5),
     p99Ms: quantile(times, 0.99),
     peakBytes: await peakBytes(watcher.pid),
