@@ -113,8 +113,9 @@ function changeItem(
   value: Fragment | null,
 ): void {
   const exists = index >= 0 && index < parent.length;
-  if (op === 'insert' && value !== null && index >= 0) {
-    parent.splice(Math.min(index, parent.length), 0, parseJson(value));
+  if (op === 'insert' && value !== null) {
+    // `[last-1]` of an array of one is before its beginning: at its beginning.
+    parent.splice(Math.min(Math.max(index, 0), parent.length), 0, parseJson(value));
   } else if (exists && value === null) parent.splice(index, 1);
   else if (exists && op === 'replace' && value !== null) parent[index] = parseJson(value);
   else throw noFit();
