@@ -25,7 +25,7 @@ function rowEvents(events: readonly LogEvent[]): Buffer[] {
   return events.flatMap(({ event }) => (event.type === 'rows' ? [event.rows] : []));
 }
 
-const settings = { max_allowed_packet: 67_108_864 };
+const settings = { max_allowed_packet: 67_108_864, binlog_checksum: 'NONE' };
 const starts = {
   mysql: () => startMysql({ version: '9.7', gtid: false, tls: 'allowed', settings }),
   mysql56: () => startMysql({ version: '5.6', gtid: false, settings }),
@@ -74,7 +74,6 @@ describe.each(['mysql', 'mariadb', 'mysql56'] as const)('%s', (name) => {
     await using database = await createMysqlDatabase(server);
     const { query } = database;
     const options = await readerOptions(server, readerId);
-    await query("SET GLOBAL binlog_checksum = 'NONE'");
     const from = await logEnd(options);
     await query('CREATE TABLE t (id INT PRIMARY KEY)');
     const live = follow(options, from);

@@ -1,5 +1,6 @@
 /** Reading the log while the network, the server or the reader itself misbehaves. */
 import { expect, test } from 'vitest';
+import { connect } from '../../src/drivers/mysql/connection.ts';
 import type { LogEvent } from '../../src/drivers/mysql/log-event.ts';
 import type { LogReaderOptions } from '../../src/drivers/mysql/log-reader.ts';
 import { follow, logEnd, readEvents, readerOptions } from '../support/binlog-reader.ts';
@@ -53,11 +54,29 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
     await reader.stop();
   });
 
-  test('stopping it ends the thread of the server', async () => {
+  test('stopping it, and leaving it, ends the thread of the server', async () => {
     await using database = await createMysqlDatabase(server());
-    const { reader, gone } = await followed(database, await optionsOf(database));
+    const options = await optionsOf(database);
+    const { reader, from, gone } = await followed(database, options);
     expect(await reader.stop()).toMatchObject({ message: 'stopped' });
     await until(gone, { what: 'the thread is gone', timeoutMs: 5_000 });
+    const others = await dumpThreads(database);
+    await readEvents(options, from, ({ event }) => event.type === 'heartbeat');
+    const noneOfOurs = async () =>
+      (await dumpThreads(database)).every((thread) => others.includes(thread));
+    await until(noneOfOurs, { what: 'the thread is gone', timeoutMs: 5_000 });
+  });
+
+  test('a query whose answer does not come ends with its time', async () => {
+    await using proxy = await startTcpProxy(server());
+    const { user, password } = server();
+    const { host, port } = proxy;
+    const { target } = await readerOptions({ host, port, user, password }, 1);
+    const connection = await connect(target, new AbortController().signal);
+    proxy.halfOpen();
+    await expect(connection.query('SELECT 1', [], 300)).rejects.toMatchObject({
+      code: 'source_unavailable',
+    });
   });
 
   test('a thread that is killed at the server', async () => {
