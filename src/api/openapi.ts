@@ -36,7 +36,12 @@ export function swaggerOptions(version: string, prefix: string): FastifyDynamicS
   return {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Watcher', version, description, license: { name: 'Apache-2.0' } },
+      info: {
+        title: 'Watcher',
+        version,
+        description,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
       // Relative to the document, so that it is right behind any prefix and any proxy.
       servers: [{ url: '.' }],
       tags,

@@ -17,7 +17,10 @@ const documentSchema = {
     200: {
       description: 'The document.',
       content: {
-        'application/json': { schema: Type.Object({}), example: { openapi: '3.1.0' } },
+        'application/json': {
+          schema: Type.Object({}, { additionalProperties: true }),
+          example: { openapi: '3.1.0' },
+        },
       },
     },
     ...problems('invalid_request', 'forbidden'),

@@ -1,3 +1,4 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { expect, test } from 'vitest';
 import { committedOpenapi, generateOpenapi } from '../../../tools/openapi.ts';
 
@@ -29,6 +30,18 @@ const operations = Object.entries((JSON.parse(await generateOpenapi()) as Docume
 
 test('openapi/openapi.json is what the routes make', async () => {
   expect(await committedOpenapi(), 'run npm run openapi').toBe(await generateOpenapi());
+});
+
+test("the document passes Redocly's recommended rules", async () => {
+  const config = await createConfig({ extends: ['recommended'] });
+  const source = await generateOpenapi();
+  const found = await lintFromString({ source, absoluteRef: '/openapi.json', config });
+  const told = found.map(({ ruleId, message, location }) => [
+    ruleId,
+    message,
+    location[0]?.pointer,
+  ]);
+  expect(told).toEqual([]);
 });
 
 test('the calls of SPEC §8', () => {
