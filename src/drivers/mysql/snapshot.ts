@@ -50,10 +50,10 @@ export interface Snapshot {
   /** Holds the tables without transactions locked until it is closed; null: there are none. */
   readonly locker: SourceConnection | null;
   readonly position: MysqlPosition;
-  /** Brings what was read up to `position`. */
-  settle(chunks: AsyncIterable<RowChunk>): AsyncIterable<RowChunk>;
   /** Ids of the tables that had rows; null: the server protects the snapshot from TRUNCATE, or says that it did not. */
   readonly occupied: ReadonlySet<string> | null;
+  /** Brings what was read up to `position`. */
+  settle(chunks: AsyncIterable<RowChunk>): AsyncIterable<RowChunk>;
 }
 
 type Method = (request: SnapshotRequest) => Promise<Snapshot>;
@@ -224,9 +224,9 @@ function locked(
       connections: readers,
       locker,
       position: positionOf(required(end)),
+      occupied,
       settle: asRead,
     };
-      occupied,
   });
 }
 
@@ -272,9 +272,9 @@ function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
       connections: readers,
       locker,
       position: overlay.position,
+      occupied: null,
       settle: (chunks) => overlay.apply(chunks),
     };
-      occupied: null,
   });
 }
 
