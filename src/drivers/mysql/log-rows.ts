@@ -60,7 +60,7 @@ export class RowsReader {
       return { op: 'insert', relation, row: this.#row(after), messagesBefore };
     }
     if (after === null) return { op: 'delete', relation, old: this.#pick(before), messagesBefore };
-    const row = this.#row(this.#hasDiffs ? patched(after, before) : after);
+    const row = this.#row(this.#hasDiffs ? this.#patched(after, before) : after);
     const old = this.#isSameKey(before, after) ? null : this.#pick(before);
     return { op: 'update', relation, row, old, messagesBefore };
   }
@@ -96,6 +96,17 @@ export class RowsReader {
     return { before: is(before) ? before : null, after: is(after) ? after : null };
   }
 
+  #patched(after: AfterValues, before: ImageValues): ImageValues {
+    return after.map((value, at) => {
+      if (!(value instanceof JsonDiffs)) return value;
+      try {
+        return value.apply(before[at] ?? 'null');
+      } catch (error) {
+        throw named(error, this.#options, at);
+      }
+    });
+  }
+
   #isSameKey(before: ImageValues, after: AfterValues): boolean {
     return this.#options.binding.key.every((column) => before[column] === after[column]);
   }
@@ -115,10 +126,18 @@ const currentEnds: ReadonlySet<string> = new Set([
   '"2106-02-07T06:28:15.999999+00:00"',
 ]);
 
-function patched(after: AfterValues, before: ImageValues): ImageValues {
-  return after.map((value, at) =>
-    value instanceof JsonDiffs ? value.apply(before[at] ?? 'null') : value,
-  );
+function named(error: unknown, { map, binding }: LogRowsOptions, column: number): unknown {
+  if (!(error instanceof WatcherError)) return error;
+  const { schema, table } = binding.relation;
+  const { code, message, remedy } = error;
+  const name = map.columns[column]?.name ?? `column ${column + 1}`;
+  const where = `${schema}.${table}`;
+  return new WatcherError(code, {
+    message: `${where}, ${name}: ${message}`,
+    remedy,
+    table: where,
+    cause: error,
+  });
 }
 
 function notFull({ binding }: LogRowsOptions): WatcherError {
