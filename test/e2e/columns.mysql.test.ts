@@ -1,7 +1,7 @@
 /** Columns that are computed, hidden, versioned or logged by their differences: dump, then stream, by the real service. */
 import { expect, test } from 'vitest';
 import { startMysqlSync } from '../support/mysql-sync.ts';
-import { describeMysql, mariadb } from '../support/servers.ts';
+import { describeMysql, mariadb, missing, mysql } from '../support/servers.ts';
 
 /** All have `id`, their key, and `v`. */
 const common: Readonly<Record<string, string>> = {
@@ -69,3 +69,48 @@ test('MariaDB: a table that is versioned by transaction ids is left out, because
   const { last_error } = await sync.until('it stops', ({ state }) => state === 'failed');
   expect(last_error?.code).toBe('unsupported_event');
 });
+
+test('MariaDB: what is written into the past, and what is deleted from it', async () => {
+  const setup = `CREATE TABLE versioned (id INT PRIMARY KEY, v VARCHAR(20)) WITH SYSTEM VERSIONING;
+    CREATE TABLE dated (id INT PRIMARY KEY, v VARCHAR(20), row_start TIMESTAMP(6) GENERATED ALWAYS AS ROW START INVISIBLE,
+      row_end TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (row_start, row_end)) WITH SYSTEM VERSIONING`;
+  await using sync = await startMysqlSync({ server: mariadb(), setup });
+  for (const table of ['versioned', 'dated']) {
+    await sync.sql(`SET timestamp = UNIX_TIMESTAMP('2020-01-01');
+      INSERT INTO ${table} (id, v) VALUES (1, 'a'), (2, 'b'), (3, 'c');
+      UPDATE ${table} SET v = 'x' WHERE id = 1; UPDATE ${table} SET v = 'y' WHERE id = 1;
+      SET timestamp = UNIX_TIMESTAMP('2021-01-01');
+      BEGIN; UPDATE ${table} SET v = 'z' WHERE id = 1; DELETE FROM ${table} WHERE id = 2; INSERT INTO ${table} (id, v) VALUES (2, 'again');
+      DELETE FROM ${table} WHERE id = 2; COMMIT; SET timestamp = DEFAULT;
+      SET system_versioning_insert_history = ON;
+      INSERT INTO ${table} (id, v, row_start, row_end) VALUES (4, 'past', '2001-01-01', '2002-01-01'), (3, 'past', '2001-01-01', '2002-01-01'),
+        (5, 'now', '2001-01-01', '2038-01-19 03:14:07.999999');
+      SET system_versioning_insert_history = OFF;`);
+    await sync.caughtUp();
+    expect([...(await sync.keys(table)).keys()].map((key) => key.split('/').at(-1))).toEqual([
+      '1',
+      '3',
+      '5',
+    ]);
+    await sync.agrees({ table, key: ['id'] }, 2_000);
+    await sync.sql(`DELETE HISTORY FROM ${table}; UPDATE ${table} SET v = 'after' WHERE id = 5`);
+    await sync.caughtUp();
+    await sync.agrees({ table, key: ['id'] }, 2_000);
+  }
+});
+
+test.skipIf(missing('mysql') !== undefined)(
+  'MySQL: a key that is computed, or made by the server',
+  async () => {
+    const setup = `CREATE TABLE computed_key (a INT, k INT AS (a + 1) STORED, v VARCHAR(9), PRIMARY KEY (k));
+    SET sql_generate_invisible_primary_key = ON; CREATE TABLE keyless (v VARCHAR(9));
+    INSERT INTO computed_key (a, v) VALUES (1, 'a'), (2, 'b'); INSERT INTO keyless VALUES ('a'), ('b')`;
+    await using sync = await startMysqlSync({ server: mysql(), setup });
+    const names = ['computed_key', 'keyless'];
+    for (const name of names) await sync.agrees(name, 2_000);
+    await sync.sql(`UPDATE computed_key SET a = 7 WHERE a = 1; DELETE FROM computed_key WHERE a = 2; INSERT INTO computed_key (a) VALUES (9);
+    UPDATE keyless SET v = 'c' WHERE v = 'a'; DELETE FROM keyless WHERE v = 'b'; INSERT INTO keyless VALUES ('a'), (NULL)`);
+    await sync.caughtUp();
+    for (const name of names) await sync.agrees(name, 2_000);
+  },
+);
