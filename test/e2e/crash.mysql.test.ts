@@ -21,15 +21,15 @@ async function openWithoutGtids() {
 /** `on`: the server without which the case is skipped. */
 const cases = [
   { on: 'mysql', title: 'mysql-gtid', kills: 20, bulkRows: 30_000, open: () => openMysql('9.7') },
-  { on: 'mysql', title: 'mysql-files', kills: 8, bulkRows: 15_000, open: openWithoutGtids },
+  { on: 'mysql', title: 'mysql-files', kills: 6, bulkRows: 15_000, open: openWithoutGtids },
   {
     on: 'mariadb',
     title: 'mariadb',
-    kills: 12,
+    kills: 10,
     bulkRows: 15_000,
     open: () => openMariadb('10.11'),
   },
-  { on: 'mysql56', title: 'mysql-5.6', kills: 8, bulkRows: 15_000, open: () => openMysql('5.6') },
+  { on: 'mysql56', title: 'mysql-5.6', kills: 6, bulkRows: 15_000, open: () => openMysql('5.6') },
 ] as const;
 
 async function useSmallFiles(url: string): Promise<void> {
