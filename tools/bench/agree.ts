@@ -1,36 +1,11 @@
-/** Whether etcd and the table agree at the end: every row, in the order of its key, by PostgreSQL's own JSON. */
+/** Whether etcd and the table agree at the end: every row, in the order of its key, by the server's own text. */
 
 import { isDeepStrictEqual } from 'node:util';
 import { listKeys } from '../../src/etcd/rows.ts';
-import type { Database, Etcd } from './lab.ts';
-import { tableName } from './rows.ts';
-import { keyPrefix } from './sink-alone.ts';
+import type { Database, Row } from './database.ts';
+import type { Etcd } from './lab.ts';
 
-const pageRows = 10_000;
-
-interface Row {
-  readonly key: string;
-  readonly value: string;
-}
-
-async function* sourceRows({ client }: Database): AsyncGenerator<Row> {
-  await client.query('BEGIN');
-  await client.query(
-    `DECLARE rows NO SCROLL CURSOR FOR SELECT id::text AS key, row_to_json(t)::text AS value
-     FROM ${tableName} t ORDER BY id::text COLLATE "C"`,
-  );
-  try {
-    for (;;) {
-      const { rows } = await client.query<Row>(`FETCH ${pageRows} FROM rows`);
-      if (rows.length === 0) return;
-      yield* rows;
-    }
-  } finally {
-    await client.query('ROLLBACK');
-  }
-}
-
-async function* storedRows({ client }: Etcd): AsyncGenerator<Row> {
+async function* storedRows({ client }: Etcd, keyPrefix: string): AsyncGenerator<Row> {
   const never = new AbortController().signal;
   for await (const page of listKeys(client, keyPrefix, never)) {
     for (const { key, value } of page) yield { key: key.slice(keyPrefix.length), value };
@@ -39,9 +14,9 @@ async function* storedRows({ client }: Etcd): AsyncGenerator<Row> {
 
 /** The first difference, in words; null: none. */
 export async function firstDifference(database: Database, etcd: Etcd): Promise<string | null> {
-  const stored = storedRows(etcd);
+  const stored = storedRows(etcd, database.keyPrefix);
   let count = 0;
-  for await (const row of sourceRows(database)) {
+  for await (const row of database.rows()) {
     const next = await stored.next();
     if (next.done === true) return `row ${row.key} and what follows it are not in etcd`;
     const { key, value } = next.value;

@@ -1,30 +1,34 @@
 /** A case: the same rows through the source alone, the sink alone, and the whole. */
 
 import { firstDifference } from './agree.ts';
+import type { Database, LogShape, PlainFigures, SourceName } from './database.ts';
 import { type Figure, rate } from './figures.ts';
 import { type Idle, idleCase } from './idle.ts';
-import type { Database, Lab } from './lab.ts';
+import type { Lab } from './lab.ts';
 import { type Latency, measureLatency } from './latency.ts';
-import { writeLog } from './rows.ts';
 import { readOps, type SinkFigure, writeAlone } from './sink-alone.ts';
-import {
-  copyToNothing,
-  drainByDriver,
-  drainByRecvlogical,
-  dumpByDriver,
-  findRecvlogical,
-} from './source-alone.ts';
 import { dump, followLog, startWhole, type WholeOptions } from './whole.ts';
 
+const compressedCases = ['1-compressed', '10-compressed', '1000-compressed'] as const;
+
 /** Rows in a transaction; `single`: all rows in one. `idle`: many syncs without any. */
-export const caseNames = ['1', '10', '1000', 'single', 'dump', 'latency', 'idle'] as const;
+export const caseNames = [
+  ...(['1', '10', '1000', 'single'] as const),
+  ...compressedCases,
+  ...(['dump', 'latency', 'idle'] as const),
+] as const;
 
 export type CaseName = (typeof caseNames)[number];
 
+/** The cases that there are for a source. */
+export function casesOf(source: SourceName): readonly CaseName[] {
+  const without: readonly CaseName[] = source === 'postgres' ? compressedCases : ['idle'];
+  return caseNames.filter((name) => !without.includes(name));
+}
+
 export interface Throughput {
   readonly kind: 'throughput';
-  /** PostgreSQL's own program: pg_recvlogical, or COPY over a bare connection; null: it is not there. */
-  readonly plainSource: Figure | null;
+  readonly plain: PlainFigures;
   /** Watcher's driver, whose rows are thrown away. */
   readonly driver: Figure;
   readonly sink: SinkFigure;
@@ -59,16 +63,18 @@ type Measured = Pick<Round, 'result' | 'difference'>;
 
 async function measureCase(lab: Lab, name: CaseName, options: CaseOptions): Promise<Measured> {
   if (name === 'idle') return await idleCase(lab, { ...options, seconds: options.latencySeconds });
-  await using database = await lab.database();
+  await using database = await lab.source.database();
   switch (name) {
     case 'latency':
       return await latencyCase(lab, database, options);
     case 'dump':
       return await dumpCase(lab, database, options);
     case 'single':
-      return await streamCase(lab, database, options.rows, options);
-    default:
-      return await streamCase(lab, database, Number(name), options);
+      return await streamCase(lab, database, { per: options.rows, compressed: false }, options);
+    default: {
+      const shape = { per: Number.parseInt(name, 10), compressed: name.endsWith('-compressed') };
+      return await streamCase(lab, database, shape, options);
+    }
   }
 }
 
@@ -76,7 +82,7 @@ async function measureCase(lab: Lab, name: CaseName, options: CaseOptions): Prom
 async function streamCase(
   lab: Lab,
   database: Database,
-  per: number,
+  shape: Omit<LogShape, 'rows'>,
   options: CaseOptions,
 ): Promise<Measured> {
   const { rows, progress } = options;
@@ -84,47 +90,38 @@ async function streamCase(
   await using whole = await startWhole(database, etcd, wholeOptions(options, true));
   await whole.streaming();
   await whole.stop();
-  const slots = { recvlogical: 'bench_recvlogical', driver: 'bench_driver' };
-  await database.createSlot(slots.recvlogical);
-  const from = await database.createSlot(slots.driver);
+  await database.markLog();
   progress('the log is written');
-  const end = await writeLog(database.client, rows, per);
+  await database.writeLog({ rows, ...shape });
 
   progress('the source alone');
-  const program = findRecvlogical();
-  const plainSource =
-    program === undefined
-      ? null
-      : await drainByRecvlogical(program, database, slots.recvlogical, rows, end);
-  const driver = await drainByDriver(database, slots.driver, rows, from);
-  for (const slot of Object.values(slots)) await database.dropSlot(slot);
-
+  const plain = await database.plainLog(rows);
+  const driver = await database.driverLog(rows);
+  const { per } = shape;
   const sink = await sinkCase(lab, database, per === rows ? 1 : per, options);
   progress('the whole');
   const figure = await followLog(whole, database, etcd, rows);
   // What follows the last marker must be there too before etcd and the table are compared.
   const difference = await settledDifference(database, etcd);
-  return { result: throughput(plainSource, driver, sink, figure), difference };
+  return { result: throughput(plain, driver, sink, figure), difference };
 }
 
 async function dumpCase(lab: Lab, database: Database, options: CaseOptions): Promise<Measured> {
   const { rows, progress } = options;
   progress('the table is filled');
-  await writeLog(database.client, rows, 1000);
-  await database.client.query('VACUUM ANALYZE');
-  await database.client.query('CHECKPOINT');
+  await database.writeLog({ rows, per: 1000, compressed: false });
+  await database.settle();
 
   progress('the source alone');
-  const plainSource = await copyToNothing(database, rows);
-  // The publication that the driver makes is the one that Watcher finds.
-  const driver = await dumpByDriver(database, rows, () => {});
+  const plain = await database.plainDump(rows);
+  const driver = await database.driverDump(rows, () => {});
   const sink = await sinkCase(lab, database, 1, options);
   await using etcd = await lab.etcd();
   await using whole = await startWhole(database, etcd, wholeOptions(options, false));
   progress('the whole');
   const figure = await dump(whole, database, etcd, rows);
   const difference = await settledDifference(database, etcd);
-  return { result: throughput(plainSource, driver, sink, figure), difference };
+  return { result: throughput(plain, driver, sink, figure), difference };
 }
 
 async function latencyCase(lab: Lab, database: Database, options: CaseOptions): Promise<Measured> {
@@ -165,11 +162,13 @@ async function settledDifference(
 }
 
 function throughput(
-  plainSource: Figure | null,
+  plain: PlainFigures,
   driver: Figure,
   sink: SinkFigure,
   whole: Figure,
 ): Throughput {
-  const ratio = rate(whole) / Math.min(rate(plainSource ?? driver), rate(sink));
-  return { kind: 'throughput', plainSource, driver, sink, whole, ratio };
+  // mysqlbinlog either does not look into the log or prints all of it: neither is what Watcher could reach.
+  const source = plain.printed === null ? (plain.copied ?? driver) : driver;
+  const ratio = rate(whole) / Math.min(rate(source), rate(sink));
+  return { kind: 'throughput', plain, driver, sink, whole, ratio };
 }

@@ -3,11 +3,13 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { cpuSeconds } from './processes.ts';
 
-/** Rows in a time, and what it cost. CPU in seconds; null: not of interest, or another's. */
+/** Rows in a time, and what it cost. CPU in seconds; null: not of interest, or another's. `source` is the server. */
 export interface Figure {
   readonly rows: number;
   readonly seconds: number;
-  readonly cpu: { readonly watcher?: number; readonly etcd?: number; readonly postgres?: number };
+  readonly cpu: { readonly watcher?: number; readonly etcd?: number; readonly source?: number };
+  /** CPU of what reads the source alone, in seconds. */
+  readonly readerCpu?: number;
   /** VmHWM of Watcher. */
   readonly peakBytes?: number;
   /** VmHWM of etcd. */

@@ -1,14 +1,12 @@
 /** From a commit to the event that another client of etcd sees, on one clock. */
 
 import { setTimeout as timeout } from 'node:timers/promises';
-import pg from 'pg';
 import { prefixEnd } from '../../src/etcd/state-keys.ts';
 import { watch } from '../../src/etcd/watch.ts';
 import { until } from '../../test/support/until.ts';
+import type { Database } from './database.ts';
 import { quantile } from './figures.ts';
-import type { Database, Etcd } from './lab.ts';
-import { insertRow } from './rows.ts';
-import { keyPrefix } from './sink-alone.ts';
+import type { Etcd } from './lab.ts';
 
 const perSecond = 100;
 const warmUpSeconds = 3;
@@ -22,13 +20,14 @@ export interface Latency {
 
 /**
  * Commits transactions of one row at a steady pace while Watcher streams. Measured from the sending of COMMIT, so the
- * time that PostgreSQL takes to make the commit durable is part of it, to the event in this process.
+ * time that the server takes to make the commit durable is part of it, to the event in this process.
  */
 export async function measureLatency(
   database: Database,
   etcd: Etcd,
   seconds: number,
 ): Promise<Latency> {
+  const { keyPrefix } = database;
   const stop = new AbortController();
   const arrivals = new Map<number, number>();
   const events = watch({
@@ -65,19 +64,16 @@ export async function measureLatency(
 
 /** Row id → when its COMMIT was sent. A commit that takes longer than the pace delays those after it. */
 async function commitAtPace(database: Database, count: number): Promise<Map<number, number>> {
-  const url = new URL(database.server.url);
-  url.pathname = `/${database.name}`;
-  const client = new pg.Client({ connectionString: url.href });
-  await client.connect();
+  const writer = await database.writer();
   const commits = new Map<number, number>();
   const startedAt = performance.now();
   for (let id = 1; id <= count; id += 1) {
     await timeout(startedAt + (id * 1000) / perSecond - performance.now());
-    await client.query('BEGIN');
-    await insertRow(client, id);
+    await writer.begin();
+    await writer.insert(id);
     commits.set(id, performance.now());
-    await client.query('COMMIT');
+    await writer.commit();
   }
-  await client.end();
+  await writer.end();
   return commits;
 }

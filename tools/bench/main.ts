@@ -8,16 +8,20 @@ import { arch, availableParallelism, cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { EtcdVersion } from '../testenv/etcd-programs.ts';
 import { type PostgresMajor, postgresMajors } from '../testenv/postgres-programs.ts';
-import { type CaseName, caseNames, type Round, runCase } from './cases.ts';
+import { type CaseName, casesOf, type Round, runCase } from './cases.ts';
+import { type SourceName, sourceNames } from './database.ts';
 import { loadPerCpu } from './figures.ts';
 import { type Lab, openLab } from './lab.ts';
 import { report } from './report.ts';
-import { findRecvlogical } from './source-alone.ts';
 
 const etcdVersions: readonly EtcdVersion[] = ['3.4', '3.5'];
 const newest = postgresMajors.at(-1) ?? 18;
 /** Above this, something else runs on the machine, and the figures say little. */
 const quietLoadPerCpu = 0.3;
+
+const casesUsage = sourceNames
+  .map((name) => `                    ${name}: ${casesOf(name).join(',')}`)
+  .join('\n');
 
 const usage = `Usage: npm run bench -- [options]
 
@@ -25,7 +29,9 @@ Measures the source alone, the sink alone and Watcher between them, on servers o
 each row, peak memory, latency and the ratios. A million rows need about 10 GB of disk, 4 GB of memory and 8 minutes a round.
 
   --rows <n>        rows in each case, a multiple of 1000 (default 1000000)
-  --cases <list>    of ${caseNames.join(',')} (default: all)
+  --source <name>   ${sourceNames.join(', ')} (default postgres)
+  --cases <list>    (default: all)
+${casesUsage}
   --runs <n>        rounds of all cases in turn; medians are shown (default 1)
   --pg <major>      PostgreSQL ${postgresMajors.join(', ')} (default ${newest})
   --etcd <version>  etcd ${etcdVersions.join(' or ')} (default: the one on the PATH, or that of this Debian release)
@@ -37,6 +43,7 @@ each row, peak memory, latency and the ratios. A million rows need about 10 GB o
   --help            this text`;
 
 interface Choice {
+  readonly source: SourceName;
   readonly rows: number;
   readonly cases: readonly CaseName[];
   readonly runs: number;
@@ -51,7 +58,8 @@ interface Choice {
 
 const options = {
   rows: { type: 'string', default: '1000000' },
-  cases: { type: 'string', default: caseNames.join(',') },
+  source: { type: 'string', default: 'postgres' },
+  cases: { type: 'string' },
   runs: { type: 'string', default: '1' },
   pg: { type: 'string', default: String(newest) },
   etcd: { type: 'string' },
@@ -79,9 +87,12 @@ function count(text: string, option: string, multipleOf = 1): number {
 function readChoice(): Choice | undefined {
   const { values } = parseArgs({ options });
   if (values.help) return undefined;
+  const source = pick(sourceNames, values.source, '--source');
+  const cases = casesOf(source);
   return {
+    source,
     rows: count(values.rows, '--rows', 1000),
-    cases: values.cases.split(',').map((name) => pick(caseNames, name, '--cases')),
+    cases: values.cases?.split(',').map((name) => pick(cases, name, '--cases')) ?? cases,
     runs: count(values.runs, '--runs'),
     major: pick(postgresMajors, values.pg, '--pg'),
     etcd: values.etcd === undefined ? undefined : pick(etcdVersions, values.etcd, '--etcd'),
@@ -101,14 +112,13 @@ function describeMachine(): string {
 
 async function describeServers(lab: Lab): Promise<string> {
   await using etcd = await lab.etcd();
-  const drained = findRecvlogical() ?? 'Watcher’s driver, the changes thrown away';
-  return `PostgreSQL ${lab.postgres.major}, etcd ${etcd.server.version}; the log alone is drained by ${drained}`;
+  return `${lab.source.title}, etcd ${etcd.server.version}; the log alone is drained by ${lab.source.plain}`;
 }
 
 async function run(choice: Choice): Promise<boolean> {
   const { rows, cases, runs, json, nodeArgs, seconds, syncs } = choice;
   const load = loadPerCpu();
-  console.log('Starting PostgreSQL; the first time, the servers are downloaded …');
+  console.log(`Starting ${choice.source}; the first time, the servers are downloaded …`);
   await using lab = await openLab(choice);
   console.log(`${describeMachine()}\n${await describeServers(lab)}\n${rows} rows in each case\n`);
   const rounds: Round[] = [];
@@ -121,7 +131,7 @@ async function run(choice: Choice): Promise<boolean> {
       if (json !== undefined) await writeFile(json, JSON.stringify(rounds, null, 2));
     }
   }
-  console.log(`\n${report(rounds).join('\n')}`);
+  console.log(`\n${report(rounds, choice.source).join('\n')}`);
   if (load > quietLoadPerCpu) console.log('\nDisturbed: the machine was busy before this run.');
   const wrong = rounds.filter(({ difference }) => difference !== null);
   for (const { case: name, difference } of wrong) console.error(`${name}: ${difference}`);

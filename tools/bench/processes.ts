@@ -44,6 +44,13 @@ export async function cpuSeconds(pid: number): Promise<number> {
   }
 }
 
+/** Without the children that still run. */
+export async function ownCpuSeconds(pid: number): Promise<number> {
+  const stat = await readStat(pid);
+  if (stat === null) throw new Error(`process ${pid} is gone`);
+  return stat.own + stat.ended;
+}
+
 /** The most memory that a process has held so far (VmHWM). */
 export async function peakBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');

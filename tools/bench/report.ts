@@ -1,11 +1,12 @@
 /** Rounds → tables for people, with the targets of the project and whether they are reached. */
 
 import type { CaseName, Round, Throughput } from './cases.ts';
+import type { SourceName } from './database.ts';
 import { type Figure, median, rate } from './figures.ts';
 import type { Idle } from './idle.ts';
 import type { Latency } from './latency.ts';
 
-/** Whole ÷ the slower of the two alone, for these cases. */
+/** Whole ÷ the slower of the two alone, for these cases of PostgreSQL, and all of the others. */
 const ratioTarget = { least: 0.6, cases: ['1000', 'dump'] as readonly CaseName[] };
 const peakTargetBytes = 300_000_000;
 const p50TargetMs = 10;
@@ -16,6 +17,9 @@ const titles: Readonly<Record<CaseName, string>> = {
   '10': 'transactions of 10 rows',
   '1000': 'transactions of 1,000 rows',
   single: 'one transaction',
+  '1-compressed': 'transactions of 1 row, compressed',
+  '10-compressed': 'transactions of 10 rows, compressed',
+  '1000-compressed': 'transactions of 1,000 rows, compressed',
   dump: 'dump',
   latency: 'latency',
   idle: 'idle',
@@ -24,16 +28,21 @@ const titles: Readonly<Record<CaseName, string>> = {
 const columns = [
   'case',
   'source alone',
+  'as text',
   'driver alone',
+  'driver ÷ text: time',
+  'CPU',
   'sink alone',
   'whole',
   'ratio',
   'watcher µs/row',
   'etcd µs/row',
-  'postgres µs/row',
+  'source µs/row',
   'peak MB',
   'etcd peak MB',
 ];
+
+const nothing = '–';
 
 interface Target {
   readonly what: string;
@@ -53,22 +62,29 @@ function byName(rounds: readonly ThroughputRound[]): Map<CaseName, readonly Thro
 }
 
 /** Lines of Markdown: they are read in a terminal and go into docs/performance.md as they are. */
-export function report(rounds: readonly Round[]): string[] {
+export function report(rounds: readonly Round[], source: SourceName): string[] {
   const cases = byName(rounds.filter(isThroughput));
   const lines: string[] = [];
   if (cases.size > 0) {
-    lines.push(row(columns), row(columns.map((_, index) => (index === 0 ? '---' : '--:'))));
-    for (const [name, its] of cases) lines.push(row([titles[name], ...cells(its)]));
+    lines.push(...table([...cases].map(([name, its]) => [titles[name], ...cells(its)])));
   }
   for (const { result } of rounds) {
     if (result.kind === 'latency') lines.push('', latencyLine(result));
     if (result.kind === 'idle') lines.push('', idleLine(result));
   }
   lines.push('');
-  for (const { what, value, reached } of targets(rounds)) {
+  for (const { what, value, reached } of targets(rounds, source)) {
     lines.push(`${reached ? 'reached' : 'MISSED '}  ${what}: ${value}`);
   }
   return lines;
+}
+
+/** Without the columns that are empty. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const is = columns.map((_, index) => rows.some((cellsOf) => cellsOf[index] !== nothing));
+  const filled = (texts: readonly string[]) => row(texts.filter((_, index) => is[index]));
+  const rule = filled(columns.map((_, index) => (index === 0 ? '---' : '--:')));
+  return [filled(columns), rule, ...rows.map(filled)];
 }
 
 function latencyLine({ transactions, p50Ms, p99Ms, maxMs }: Latency): string {
@@ -97,8 +113,11 @@ function cells(rounds: readonly ThroughputRound[]): string[] {
       0,
     );
   return [
-    rates(of(({ plainSource }) => plainSource)),
+    rates(of(({ plain }) => plain.copied)),
+    rates(of(({ plain }) => plain.printed)),
     rates(of(({ driver }) => driver)),
+    overText(rounds, 'seconds'),
+    overText(rounds, 'readerCpu'),
     rates(of(({ sink }) => sink)),
     rates(of(({ whole }) => whole)),
     over(
@@ -107,15 +126,28 @@ function cells(rounds: readonly ThroughputRound[]): string[] {
     ),
     cost('watcher'),
     cost('etcd'),
-    cost('postgres'),
+    cost('source'),
     megabytes(({ peakBytes }) => peakBytes),
     megabytes(({ etcdPeakBytes }) => etcdPeakBytes),
   ];
 }
 
+/** What the driver takes ÷ what the server's own program takes to print the same. */
+function overText(rounds: readonly ThroughputRound[], what: 'seconds' | 'readerCpu'): string {
+  const ratios = textRatios(rounds, what);
+  return ratios.length === 0 ? nothing : over(ratios, 2);
+}
+
+function textRatios(rounds: readonly ThroughputRound[], what: 'seconds' | 'readerCpu'): number[] {
+  return rounds.flatMap(({ result: { plain, driver } }) => {
+    const [ours, theirs] = [driver[what], plain.printed?.[what]];
+    return ours === undefined || theirs === undefined ? [] : [ours / theirs];
+  });
+}
+
 /** In thousand rows a second. */
 function rates(figures: readonly Figure[]): string {
-  if (figures.length === 0) return '–';
+  if (figures.length === 0) return nothing;
   return `${over(
     figures.map((figure) => rate(figure) / 1000),
     1,
@@ -130,15 +162,12 @@ function over(values: readonly number[], digits: number): string {
   return `${middle} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
-function targets(rounds: readonly Round[]): Target[] {
-  const found: Target[] = [];
+function targets(rounds: readonly Round[], source: SourceName): Target[] {
   const throughputs = rounds.filter(isThroughput);
-  for (const name of ratioTarget.cases) {
-    const ratios = throughputs
-      .filter((each) => each.case === name)
-      .map(({ result }) => result.ratio);
-    if (ratios.length === 0) continue;
-    const ratio = median(ratios);
+  const found: Target[] = textTargets(throughputs);
+  for (const [name, its] of byName(throughputs)) {
+    if (source === 'postgres' && !ratioTarget.cases.includes(name)) continue;
+    const ratio = median(its.map(({ result }) => result.ratio));
     const what = `whole ÷ the slower alone, ${titles[name]} (≥ ${ratioTarget.least})`;
     found.push({ what, value: ratio.toFixed(2), reached: ratio >= ratioTarget.least });
   }
@@ -154,6 +183,17 @@ function targets(rounds: readonly Round[]): Target[] {
     found.push({ what, value: `${p50.toFixed(1)} ms`, reached: p50 <= p50TargetMs });
   }
   return [...found, ...idleTargets(rounds)];
+}
+
+function textTargets(rounds: readonly ThroughputRound[]): Target[] {
+  const targets = [...byName(rounds)].map(([name, its]): Target | null => {
+    const ratios = textRatios(its, 'seconds');
+    if (ratios.length === 0 || name === 'dump') return null;
+    const ratio = median(ratios);
+    const what = `driver ÷ mysqlbinlog -vv, ${titles[name]} (< 1)`;
+    return { what, value: ratio.toFixed(2), reached: ratio < 1 };
+  });
+  return targets.filter((target) => target !== null);
 }
 
 function idleTargets(rounds: readonly Round[]): Target[] {

@@ -5,17 +5,15 @@ import { createEtcdSink } from '../../src/etcd/sink.ts';
 import { createRowMapper } from '../../src/replication/row-mapper.ts';
 import { canMerge, Section } from '../../src/replication/section.ts';
 import type { Checkpoint, KeyOp, SinkLimits } from '../../src/replication/sink.ts';
+import type { Database } from './database.ts';
 import { type Figure, measure } from './figures.ts';
-import type { Database, Etcd } from './lab.ts';
-import { dumpByDriver } from './source-alone.ts';
-
-/** Where Watcher puts the rows of the table, with the default template. */
-export const keyPrefix = '/bench/public/items/';
+import type { Etcd } from './lab.ts';
 
 /** The rows of the table as the operations that Watcher makes of them. */
 export async function readOps(database: Database, rows: number): Promise<KeyOp[]> {
   const ops: KeyOp[] = [];
-  await dumpByDriver(database, rows, ({ relation, rows: images }) => {
+  const { keyPrefix } = database;
+  await database.driverDump(rows, ({ relation, rows: images }) => {
     const mapper = createRowMapper(relation, keyPrefix);
     for (const image of images) {
       const op = { kind: 'put', key: mapper.keyOf(image), value: mapper.valueOf(image) } as const;

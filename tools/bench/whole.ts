@@ -6,26 +6,22 @@ import { join } from 'node:path';
 import { watch } from '../../src/etcd/watch.ts';
 import { until } from '../../test/support/until.ts';
 import { startWatcher, type WatcherProcess } from '../testenv/watcher.ts';
+import { type Database, markers } from './database.ts';
 import { type Figure, measure } from './figures.ts';
-import type { Database, Etcd } from './lab.ts';
+import type { Etcd } from './lab.ts';
 import { peakBytes } from './processes.ts';
-import { markers } from './rows.ts';
-import { keyPrefix } from './sink-alone.ts';
 
 /** Longer than any measurement may take: what hangs is an error. */
 const patienceMs = 15 * 60_000;
 
-function configuration({ server, name }: Database, etcd: Etcd, autostart: boolean): string {
-  return `log_level: info
-api: { port: 0 }
-etcd: { endpoints: ["${etcd.server.addresses[0]}"] }
-syncs:
-  bench:
-    driver: pgx
-    autostart: ${autostart}
-    database: { host: ${server.host}, port: ${server.port}, name: ${name}, user: ${server.user}, password: "\${BENCH_PASSWORD}" }
-    tables: { include: ["public.*"] }
-`;
+function configuration({ sync }: Database, etcd: Etcd, autostart: boolean): string {
+  // JSON is YAML.
+  return JSON.stringify({
+    log_level: 'info',
+    api: { port: 0 },
+    etcd: { endpoints: [etcd.server.addresses[0]] },
+    syncs: { bench: { ...sync, autostart } },
+  });
 }
 
 export interface Whole extends AsyncDisposable {
@@ -112,7 +108,7 @@ export function followLog(
   rows: number,
 ): Promise<Figure> {
   const isLast = () => true;
-  return run(whole, database, etcd, rows, `${keyPrefix}${markers.last}`, isLast);
+  return run(whole, database, etcd, rows, `${database.keyPrefix}${markers.last}`, isLast);
 }
 
 /** Starts the sync and measures until the checkpoint says that the dump is done. */
@@ -141,7 +137,7 @@ async function run(
     });
     for await (const event of events) if (event.type === 'put' && isEnd(event.value)) return;
   })();
-  const pids = { watcher: whole.pid, etcd: etcd.server.pid, postgres: database.server.pid };
+  const pids = { watcher: whole.pid, etcd: etcd.server.pid, source: database.server.pid };
   try {
     const figure = await measure(rows, pids, async () => {
       await whole.start();

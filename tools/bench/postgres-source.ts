@@ -4,16 +4,22 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { createPostgresDriver } from '../../src/drivers/postgres/driver.ts';
 import type { RowChunk } from '../../src/replication/driver.ts';
 import { parseLsn } from '../../src/replication/position.ts';
+import type { PostgresServer } from '../testenv/postgres.ts';
+import { nothingStaged, silent, tableName } from './database.ts';
 import { type Figure, measure } from './figures.ts';
-import type { Database } from './lab.ts';
-import { tableName } from './rows.ts';
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
+export interface PostgresSource {
+  readonly server: PostgresServer;
+  /** The database. */
+  readonly name: string;
+  readonly client: pg.Client;
+}
 
-function driverOf({ server, name }: Database, slot: string) {
+function driverOf({ server, name }: PostgresSource, slot: string) {
   return createPostgresDriver({
     sync: 'bench',
     host: server.host,
@@ -49,7 +55,7 @@ export function findRecvlogical(): string | undefined {
 /** Drains a slot by PostgreSQL's own program, up to `end`. */
 export async function drainByRecvlogical(
   program: string,
-  database: Database,
+  database: PostgresSource,
   slot: string,
   rows: number,
   end: string,
@@ -60,7 +66,7 @@ export async function drainByRecvlogical(
     ...['--slot', slot, '--start', '--endpos', end, '--no-loop', '--fsync-interval', '0'],
     ...['-f', '/dev/null', '-o', 'proto_version=1', '-o', 'publication_names=watcherpub_bench'],
   ];
-  return measure(rows, { postgres: server.pid }, async () => {
+  return measure(rows, { source: server.pid }, async () => {
     const child = spawn(program, args, {
       env: { ...process.env, PGPASSWORD: server.password },
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -72,7 +78,7 @@ export async function drainByRecvlogical(
 
 /** Drains a slot by Watcher's driver, and counts the changes. */
 export async function drainByDriver(
-  database: Database,
+  database: PostgresSource,
   slot: string,
   rows: number,
   from: string,
@@ -82,7 +88,7 @@ export async function drainByDriver(
   try {
     const { identity } = await driver.prepare(null, never);
     const start = { position: { kind: 'postgres', lsn: parseLsn(from) }, identity } as const;
-    return await measure(rows, { postgres: database.server.pid }, async () => {
+    return await measure(rows, { source: database.server.pid }, async () => {
       let seen = 0;
       for await (const message of driver.stream(
         { ...start, partial: null },
@@ -100,7 +106,7 @@ export async function drainByDriver(
 
 /** Reads the table as the dump does; `take` gets the rows. */
 export async function dumpByDriver(
-  database: Database,
+  database: PostgresSource,
   rows: number,
   take: (chunk: RowChunk) => void,
 ): Promise<Figure> {
@@ -109,18 +115,18 @@ export async function dumpByDriver(
   const never = new AbortController().signal;
   try {
     await driver.prepare(null, never);
-    return await measure(rows, { postgres: database.server.pid }, async () => {
+    return await measure(rows, { source: database.server.pid }, async () => {
       for await (const chunk of (await driver.dump(never)).chunks) take(chunk);
     });
   } finally {
     await driver.close();
-    await database.dropSlot(slot);
+    await dropSlot(database, slot);
   }
 }
 
 /** COPY … TO STDOUT over `pg`, every row thrown away as it comes. */
-export async function copyToNothing(database: Database, rows: number): Promise<Figure> {
-  return measure(rows, { postgres: database.server.pid }, async () => {
+export async function copyToNothing(database: PostgresSource, rows: number): Promise<Figure> {
+  return measure(rows, { source: database.server.pid }, async () => {
     await new Promise<void>((resolve, reject) => {
       const ignore = () => {};
       const discard = {
@@ -141,4 +147,18 @@ export async function copyToNothing(database: Database, rows: number): Promise<F
   });
 }
 
-const nothingStaged = { async *read() {} };
+/** A logical slot for pgoutput; answers where it begins. */
+export async function createSlot({ client }: PostgresSource, slot: string): Promise<string> {
+  const { rows } = await client.query<{ lsn: string }>(
+    `SELECT lsn FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
+    [slot],
+  );
+  return rows[0]?.lsn ?? '';
+}
+
+export async function dropSlot({ client }: PostgresSource, slot: string): Promise<void> {
+  await client.query(
+    'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1',
+    [slot],
+  );
+}

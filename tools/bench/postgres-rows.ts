@@ -1,8 +1,7 @@
-/** The table of the benchmark, and how its rows come into the log. */
+/** The table of the benchmark on PostgreSQL, and how its rows come into the log. */
 
 import type pg from 'pg';
-
-export const tableName = 'items';
+import { markers, tableName } from './database.ts';
 
 /** The values of row `i`: about 170 bytes as COPY has them, and 235 as JSON. */
 const values = `
@@ -31,9 +30,6 @@ END $$;
 export async function createTable(client: pg.Client): Promise<void> {
   await client.query(schema);
 }
-
-/** Ids of rows that are written last, each in a transaction of its own: who sees the first has seen everything. */
-export const markers = { last: -1, beyond: -2 } as const;
 
 /**
  * Commits `total` rows in transactions of `per`, then the markers.
