@@ -1,5 +1,6 @@
 /** Coordination of the instances of one sync, over etcd. */
 import type { Coordination, Lead, SyncOrders } from '../replication/coordination.ts';
+import { decodeCheckpoint } from './checkpoint.ts';
 import { claimSync } from './claim.ts';
 import type { EtcdClient } from './client.ts';
 import { createControl, createStatusPublisher, parseDesired, parseRequest } from './control.ts';
@@ -37,6 +38,7 @@ export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordi
     campaign: (signal, onStandby) => lead(options, own, signal, onStandby),
     claim: (signal) => claimSync(options, own.digest, signal),
     orders: (signal) => followOrders(client, keys, own, signal),
+    checkpoint: (signal) => readCheckpoint(client, keys.checkpoint, signal),
     configure(digest) {
       own.digest = digest;
     },
@@ -48,6 +50,17 @@ export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordi
       if (stored?.request.id === id) await control.removeRequest(stored, patience());
     },
   };
+}
+
+async function readCheckpoint(
+  client: EtcdClient,
+  key: string,
+  signal: AbortSignal,
+): ReturnType<Coordination['checkpoint']> {
+  const { kvs } = await client.range({ key }, { signal });
+  const [kv] = kvs;
+  if (kv === undefined) return { checkpoint: null, revision: 0n };
+  return { checkpoint: decodeCheckpoint(key, kv.value).checkpoint, revision: kv.modRevision };
 }
 
 /** What this instance tells the others of itself. */

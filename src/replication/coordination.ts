@@ -1,7 +1,7 @@
 /**
  * What instances agree on through the store: who leads a sync, and what people asked for. Implemented over etcd.
  */
-import type { Sink } from './sink.ts';
+import type { Sink, StoredState } from './sink.ts';
 import type { Desired } from './status.ts';
 
 export interface DumpRequest {
@@ -58,6 +58,8 @@ export interface Coordination {
   claim(signal: AbortSignal): Promise<Claim>;
   /** The orders now, and then whenever they change. Never ends but by throwing. */
   orders(signal: AbortSignal): AsyncIterable<SyncOrders>;
+  /** What the last leader has written; for those who do not lead. */
+  checkpoint(signal: AbortSignal): Promise<Pick<StoredState, 'checkpoint' | 'revision'>>;
   setDesired(desired: Desired): Promise<void>;
   /** Tells the other instances which configuration of the sync this one has. Returns at once. */
   configure(digest: string): void;

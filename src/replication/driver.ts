@@ -130,8 +130,11 @@ export interface SourceLeftover {
 export interface Driver {
   /** Looks, changes nothing. Connection errors are findings too. */
   check(signal: AbortSignal): Promise<readonly Finding[]>;
-  /** The source's position and what it retains for this sync, looked up now; on a connection of its own. */
-  probe(signal: AbortSignal): Promise<SourceStatus>;
+  /**
+   * The source's position and what it retains for this sync, looked up now; on a connection of its own.
+   * @param durable position of the checkpoint, as far as it is known
+   */
+  probe(durable: Position | null, signal: AbortSignal): Promise<SourceStatus>;
   /**
    * Verifies every requirement and brings the publication in step. `resume` null: no checkpoint.
    * @throws WatcherError with the statement that mends it.

@@ -1,4 +1,5 @@
 /** A sync that does not run: its source goes on keeping log for it, and the status says how much (SPEC §2.7). */
+import type { Coordination } from './coordination.ts';
 import type { Driver, SourceStatus } from './driver.ts';
 import type { Log } from './log.ts';
 import type { SyncBoard } from './sync-board.ts';
@@ -6,6 +7,7 @@ import type { Wakeup } from './wakeup.ts';
 
 export interface IdleProbeOptions {
   readonly board: SyncBoard;
+  readonly coordination: Coordination;
   readonly createDriver: () => Promise<Driver>;
   readonly wakeup: Wakeup;
   readonly log: Log;
@@ -30,9 +32,10 @@ export async function probeUntil(
 
 async function probe(
   condition: () => boolean,
-  { createDriver, wakeup, log }: IdleProbeOptions,
+  options: IdleProbeOptions,
   signal: AbortSignal,
 ): Promise<SourceStatus | null> {
+  const { board, createDriver, wakeup, log } = options;
   const driver = await createDriver();
   // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
   const over = new AbortController();
@@ -40,8 +43,10 @@ async function probe(
   const timer = setTimeout(end, probeMs);
   // An order is not kept waiting by a source that does not answer.
   const ordered = wakeup.until(condition, over.signal).then(end, () => undefined);
+  const both = AbortSignal.any([signal, over.signal]);
   try {
-    return await driver.probe(AbortSignal.any([signal, over.signal]));
+    await lookUp(options, both);
+    return await driver.probe(board.position, both);
   } catch (error) {
     log.debug({ err: error }, 'the source cannot be asked how much log it retains');
     return null;
@@ -50,5 +55,17 @@ async function probe(
     end();
     await ordered;
     await driver.close();
+  }
+}
+
+/** How far the sync is: another instance may have led since, or this one has just been started. */
+async function lookUp(
+  { board, coordination, log }: IdleProbeOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    board.loaded(await coordination.checkpoint(signal));
+  } catch (error) {
+    log.debug({ err: error }, 'the checkpoint cannot be read');
   }
 }

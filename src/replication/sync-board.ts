@@ -73,6 +73,11 @@ export class SyncBoard {
     this.#counters = noCounters;
   }
 
+  /** Of the checkpoint, or behind it by a heartbeat; null: there is none. */
+  get position(): Position | null {
+    return this.#reached;
+  }
+
   attemptBegan(driver: Driver): void {
     this.#driver = driver;
     this.#lag = new LagTracker((a, b) => driver.compare(a, b));
@@ -86,7 +91,7 @@ export class SyncBoard {
     this.oldestPending = () => null;
   }
 
-  loaded({ checkpoint, revision }: StoredState): void {
+  loaded({ checkpoint, revision }: Pick<StoredState, 'checkpoint' | 'revision'>): void {
     this.#checkpoint = checkpoint;
     this.#revision = checkpoint === null ? null : revision;
     const dump = checkpoint?.dump ?? null;

@@ -138,6 +138,12 @@ class MemoryCoordination implements Coordination {
     }
   }
 
+  async checkpoint(): ReturnType<Coordination['checkpoint']> {
+    this.#hub.requireHere();
+    const { checkpoint, checkpointRevision: revision } = this.#hub.store;
+    return { checkpoint, revision };
+  }
+
   async setDesired(desired: Desired): Promise<void> {
     this.#hub.requireHere();
     this.#hub.desired = desired;

@@ -44,8 +44,9 @@ class ScriptedDriver implements Driver {
     return [];
   }
 
-  async probe(signal: AbortSignal): ReturnType<Driver['probe']> {
+  async probe(durable: Position | null, signal: AbortSignal): ReturnType<Driver['probe']> {
     await this.#called('probe', signal);
+    this.#source.probedWith = durable;
     return this.status();
   }
 

@@ -97,6 +97,8 @@ export class ScriptedSource {
   readonly failures = new Map<string, unknown[]>();
   /** Methods that do not answer until they are aborted. */
   readonly hang = new Set<string>();
+  /** What the last probe was told to be durable. */
+  probedWith: Position | null = null;
   /** What `drop` finds there. */
   readonly leftovers = new Set<SourcePart>(['slot', 'publication']);
   /** Awaited before a chunk of a dump is given. */

@@ -15,7 +15,7 @@ export function createMysqlDriver(options: MysqlDriverOptions, streamBinlog: Str
   const session = new MysqlSession(options, streamBinlog);
   return {
     check: (signal) => session.check(signal),
-    probe: (signal) => session.probe(signal),
+    probe: (durable, signal) => session.probe(durable, signal),
     prepare: (resume, signal) => session.prepare(resume, signal),
     dump: (signal) => session.dump(signal),
     redump: (tableIds, signal) => session.redump(tableIds, signal),

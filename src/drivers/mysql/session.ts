@@ -99,11 +99,12 @@ export class MysqlSession {
     }
   }
 
-  async probe(signal: AbortSignal): Promise<SourceStatus> {
+  async probe(durable: Position | null, signal: AbortSignal): Promise<SourceStatus> {
     const connection = await connect(this.#target, this.#signal(signal));
     try {
       const facts = await readServerFacts(connection);
-      return sourceStatus(await readLogStatus(connection, facts), this.#durable);
+      const status = await readLogStatus(connection, facts);
+      return sourceStatus(status, durable?.kind === 'mysql' ? durable : null);
     } finally {
       await connection.close();
     }

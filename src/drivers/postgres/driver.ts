@@ -12,7 +12,8 @@ export function createPostgresDriver(options: PostgresDriverOptions): Driver {
   const session = new PostgresSession(options);
   return {
     check: (signal) => session.check(signal),
-    probe: (signal) => session.probe(signal),
+    // The slot knows.
+    probe: (_durable, signal) => session.probe(signal),
     prepare: (resume, signal) => session.prepare(resume, signal),
     dump: (signal) => session.dump(signal),
     redump: (tableIds, signal) => session.redump(tableIds, signal),

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WatcherError } from '../../../src/errors.ts';
+import { type Position, positionToJson } from '../../../src/replication/position.ts';
 import { MemoryHub } from '../../support/memory-coordination.ts';
 import { MemoryStore } from '../../support/memory-sink.ts';
 import { ScriptedSource } from '../../support/scripted-source.ts';
@@ -47,6 +48,23 @@ test('without autostart it waits for the order, and says what the source retains
   expect(source.calls).toEqual(['probe']);
   await sync.supervisor.setDesired('s', 'running');
   await sync.until('it streams', isStreaming);
+});
+
+test('the source of a stopped sync is told how far another instance has come', async () => {
+  const { source, store, run } = world();
+  await using idle = run({ autostart: false });
+  await idle.until('it was probed', ({ sourcePosition }) => sourcePosition !== null);
+  expect([source.probedWith, idle.status.position]).toEqual([null, null]);
+  {
+    await using leader = run();
+    await leader.until('it streams', isStreaming);
+    source.commit({ op: 'insert', table: 'a', row: ['3', '30'] });
+    await leader.until('the row is there', () => store.rows.has('/s/a/3'));
+  }
+  await using late = run({ autostart: false });
+  await late.until('it was probed', ({ sourcePosition }) => sourcePosition !== null);
+  expect(late.status.position).toEqual(store.checkpoint?.position);
+  expect(positionToJson(source.probedWith as Position)).toEqual(store.checkpoint?.position);
 });
 
 test('an order does not wait for a source that does not answer', async () => {

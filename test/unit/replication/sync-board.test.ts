@@ -31,7 +31,7 @@ function streamingBoard() {
   } as const;
   board.state = 'streaming';
   board.attemptBegan(createScriptedDriver(source));
-  board.loaded({ checkpoint, revision: 3n, tables: {} });
+  board.loaded({ checkpoint, revision: 3n });
   const durable = (lsn: bigint | null): void => {
     const position = lsn === null ? null : positionOf(lsn);
     const batch: DurableBatch = {
