@@ -2,50 +2,21 @@
  * What a row becomes, through the whole service: the dump and the stream write the same bytes, which are what the server
  * says of the row.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startMariadb, startMysql } from '../../tools/testenv/mysql.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MysqlTestDatabase } from '../support/mysql-database.ts';
-import type { SharedMysql } from '../support/mysql-global-setup.ts';
 import {
   createValueTables,
+  expectSameBytes,
+  expectServersText,
   keyTables,
   type ValueTables,
-  withoutId,
+  valuesOf,
 } from '../support/mysql-oracle-values.ts';
 import { logEnd, type MysqlTestSync, startMysqlSync } from '../support/mysql-sync.ts';
-import { describeMysql, missing } from '../support/servers.ts';
-import { sameRows } from '../support/source-rows.ts';
+import { describeMysql } from '../support/servers.ts';
 
 /** Of what the stream inserts. */
 const streamed = 1_001;
-
-/** Key without its beginning → JSON. */
-async function valuesOf(sync: MysqlTestSync, table: string): Promise<Map<string, string>> {
-  const keys = await sync.keys(table);
-  const base = `${sync.prefix.rows}${sync.database.name}/${table}/`;
-  return new Map([...keys].map(([key, value]) => [key.slice(base.length), value]));
-}
-
-/** Row by row, the bytes of those from `first` on are those of the dumped ones. */
-async function expectSameBytes(
-  sync: MysqlTestSync,
-  { rows }: ValueTables,
-  first: number,
-): Promise<void> {
-  for (const table of ['v', 'f']) {
-    const values = await valuesOf(sync, table);
-    for (let row = 0; row < rows; row += 1) {
-      const dumped = withoutId(values.get(String(1 + row)));
-      expect(dumped, `${table} ${1 + row}`).toBeDefined();
-      expect(withoutId(values.get(String(first + row))), `${table} ${first + row}`).toBe(dumped);
-    }
-  }
-}
-
-async function expectServersText(sync: MysqlTestSync, tables: ValueTables): Promise<void> {
-  const expected = await tables.expected(sync.database);
-  expect(sameRows(expected, await valuesOf(sync, 'v'))).toEqual([]);
-}
 
 const sessionCompression = ['SESSION binlog_transaction_compression = ON'];
 /** Of the shared server: what others write meanwhile is packed, too. */
@@ -68,30 +39,17 @@ async function withSettings(
   };
 }
 
-async function startWithValues(
-  server: Parameters<typeof startMysqlSync>[0]['server'],
-  flavour: SharedMysql,
-  more: (database: MysqlTestDatabase) => Promise<unknown> = async () => undefined,
-): Promise<{ sync: MysqlTestSync; tables: ValueTables }> {
-  let tables: ValueTables | null = null;
-  const setup = async (database: MysqlTestDatabase) => {
-    tables = await createValueTables(database, flavour);
-    await tables.insert(database, 1);
-    await more(database);
-  };
-  const sync = await startMysqlSync({ server, setup });
-  if (tables === null) throw new Error('nothing was set up');
-  return { sync, tables };
-}
-
 describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
   let sync: MysqlTestSync;
   let tables: ValueTables;
   const keys = keyTables(flavour);
   beforeAll(async () => {
-    ({ sync, tables } = await startWithValues(server(), flavour, async (database) => {
+    const setup = async (database: MysqlTestDatabase) => {
+      tables = await createValueTables(database, flavour);
+      await tables.insert(database, 1);
       for (const table of keys) await table.create(database);
-    }));
+    };
+    sync = await startMysqlSync({ server: server(), setup });
   });
   afterAll(async () => {
     await sync?.[Symbol.asyncDispose]();
@@ -179,28 +137,5 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
         expect([quote, digits], `${type} ${id}`).toEqual([plain === 'null' ? '' : '"', plain]);
       }
     }
-  });
-});
-
-const unnamed = {
-  mysql: () =>
-    startMysql({ version: '9.7', gtid: false, settings: { binlog_row_metadata: 'MINIMAL' } }),
-  mariadb: () => startMariadb({ version: '10.11', settings: { binlog_row_metadata: 'NO_LOG' } }),
-};
-
-/** MySQL 5.6 names none anyway. */
-describe.each(['mysql', 'mariadb'] as const)('%s: names are not in the log', (flavour) => {
-  test.skipIf(missing(flavour) !== undefined)('every type, as before', async () => {
-    await using server = await unnamed[flavour]();
-    const { sync, tables } = await startWithValues(server, flavour);
-    await using _ = sync;
-    await tables.insert(sync.database, streamed);
-    await sync.caughtUp();
-    await expectSameBytes(sync, tables, streamed);
-    await expectServersText(sync, tables);
-    const { warnings } = await sync.status();
-    expect(warnings.map(({ message }) => message).join()).toContain(
-      'the log does not name columns',
-    );
   });
 });

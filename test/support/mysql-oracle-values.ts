@@ -1,8 +1,10 @@
 /** Tables with a column of every type, and what etcd must hold for them, by the server's own text. */
+import { expect } from 'vitest';
 import { floatColumns, type ValueColumn, valueColumns } from './mysql-columns.ts';
 import type { MysqlTestDatabase } from './mysql-database.ts';
 import type { SharedMysql } from './mysql-global-setup.ts';
-import { keyPart } from './source-rows.ts';
+import type { MysqlTestSync } from './mysql-sync.ts';
+import { keyPart, sameRows } from './source-rows.ts';
 
 type Named = Pick<ValueColumn, 'name' | 'type' | 'values'>;
 
@@ -92,8 +94,36 @@ async function expectedValues(
   );
 }
 
+/** Key without its beginning → JSON. */
+export async function valuesOf(sync: MysqlTestSync, table: string): Promise<Map<string, string>> {
+  const keys = await sync.keys(table);
+  const base = `${sync.prefix.rows}${sync.database.name}/${table}/`;
+  return new Map([...keys].map(([key, value]) => [key.slice(base.length), value]));
+}
+
+/** Row by row, the bytes of those from `first` on are those of the dumped ones. */
+export async function expectSameBytes(
+  sync: MysqlTestSync,
+  { rows }: ValueTables,
+  first: number,
+): Promise<void> {
+  for (const table of ['v', 'f']) {
+    const values = await valuesOf(sync, table);
+    for (let row = 0; row < rows; row += 1) {
+      const dumped = withoutId(values.get(String(1 + row)));
+      expect(dumped, `${table} ${1 + row}`).toBeDefined();
+      expect(withoutId(values.get(String(first + row))), `${table} ${first + row}`).toBe(dumped);
+    }
+  }
+}
+
+export async function expectServersText(sync: MysqlTestSync, tables: ValueTables): Promise<void> {
+  const expected = await tables.expected(sync.database);
+  expect(sameRows(expected, await valuesOf(sync, 'v'))).toEqual([]);
+}
+
 /** The members behind `id`. */
-export function withoutId(json: string | undefined): string | undefined {
+function withoutId(json: string | undefined): string | undefined {
   return json?.replace(/^\{"id":\d+,/, '{');
 }
 
