@@ -121,6 +121,8 @@ class Parser {
   #end = 0;
   #name = '';
   #entries: LoggedEntry[] = [];
+  /** What XA transactions have done that are prepared. */
+  readonly #prepared = new Map<string, LoggedEntry[]>();
   /** The row that is being read, and its image; null: of a table of others. */
   #row: OpenRow | null = null;
   #image: string[] = [];
@@ -142,7 +144,23 @@ class Parser {
     }
     const gtid = /^SET @@SESSION\.GTID_NEXT= '([^']*:[^']*)'/.exec(line)?.[1];
     if (gtid !== undefined) this.#name = gtid;
+    const xa = /^XA (PREPARE|COMMIT|ROLLBACK) (X'\w*',X'\w*',\d+)( ONE PHASE)?/.exec(line);
+    if (xa !== null) return this.#takeXa(xa);
     return this.#event === 'Query' ? this.#takeStatement(line) : null;
+  }
+
+  /** XA PREPARE ends a group, and so does XA COMMIT, which is when the rows of the other one are there. */
+  #takeXa([, verb, xid = '', onePhase]: RegExpExecArray): LoggedTransaction {
+    if (verb === 'PREPARE') {
+      this.#prepared.set(xid, this.#entries);
+      this.#entries = [];
+    } else if (onePhase === undefined) {
+      const prepared = this.#prepared.get(xid);
+      if (prepared === undefined) throw new Error(`prepared before the log begins: ${xid}`);
+      this.#prepared.delete(xid);
+      if (verb === 'COMMIT') this.#entries = prepared;
+    }
+    return this.#transaction();
   }
 
   #takeEvent([, end, event = '', rest = '']: RegExpExecArray): LoggedTransaction | null {
@@ -165,6 +183,8 @@ class Parser {
   }
 
   #takeStatement(line: string): LoggedTransaction | null {
+    // MySQL 5.6 ends an XA transaction so.
+    if (line === 'COMMIT') return this.#transaction();
     // What these take back is not in the log, as long as every table has transactions.
     if (/^ROLLBACK\b/.test(line) && this.#entries.length > 0) throw new Error(`not read: ${line}`);
     const found = /^(TRUNCATE|ALTER) TABLE `(\w+)`\.`(\w+)`(.*)$/.exec(line);

@@ -21,6 +21,9 @@ const duplicate = 1062;
 /** Deadlock, lock timeout, a definition that has changed, a row that has (MariaDB 11): what happens to writers that overlap. */
 const expectedErrors = new Set([1213, 1205, 1412, 1020]);
 
+/** Of XA END, where a deadlock or a timeout has ended the XA transaction already. */
+const endedErrors = new Set([1399, 1402, 1613, 1614]);
+
 interface Shared {
   readonly database: string;
   running: boolean;
@@ -90,8 +93,9 @@ async function write(client: mysql.Connection, random: Random, shared: Shared) {
     if (large && shared.largeWanted > 0) shared.largeWanted -= 1;
     const rollBack = random.chance(large ? 0.1 : 0.12);
     const plan = { large, truncates: random.chance(0.004), rollBack };
+    const isXa = !plan.truncates && random.chance(large ? 0.2 : 0.02);
     try {
-      await transaction(client, random, plan, shared);
+      await (isXa ? xaTransaction : transaction)(client, random, plan, shared);
       if (rollBack) shared.rolledBack += 1;
       else shared.committed += 1;
     } catch (error) {
@@ -127,13 +131,8 @@ async function transaction(
     return;
   }
   let change = begin();
-  const step = () => random.pick(smallChanges)(change);
   await client.query('BEGIN');
-  const count = 1 + random.below(5);
-  for (let index = 0; index < count; index++) {
-    if (random.chance(0.1)) await undone(client, step);
-    else await step();
-  }
+  await steps(client, random, change);
   if (plan.truncates) {
     const tables = tableNames.filter((name) => name !== 'bulk' || shared.truncatesBulk);
     // What was done so far is committed with it.
@@ -143,8 +142,51 @@ async function transaction(
     await refill(change);
   }
   if (plan.large) await largeChange(change);
-  if (plan.large || plan.truncates) await step();
+  if (plan.large || plan.truncates) await steps(client, random, change);
   await client.query(plan.rollBack ? 'ROLLBACK' : 'COMMIT');
+}
+
+async function steps(client: mysql.Connection, random: Random, change: Change): Promise<void> {
+  const step = () => random.pick(smallChanges)(change);
+  const count = 1 + random.below(5);
+  for (let index = 0; index < count; index++) {
+    if (random.chance(0.1)) await undone(client, step);
+    else await step();
+  }
+}
+
+/** Its rows are in the log before its outcome is (MySQL 5.7 and MariaDB 10.5, and later). */
+async function xaTransaction(
+  client: mysql.Connection,
+  random: Random,
+  plan: Plan,
+  shared: Shared,
+): Promise<void> {
+  const change = beginChange(client, random, shared);
+  const xid = `'${shared.database}-${change.txn}'`;
+  await client.query(`XA START ${xid}`);
+  try {
+    await steps(client, random, change);
+    if (plan.large) await largeChange(change);
+    await client.query(`XA END ${xid}`);
+  } catch (error) {
+    await endXa(client, xid);
+    throw error;
+  }
+  if (random.chance(0.1)) {
+    await client.query(plan.rollBack ? `XA ROLLBACK ${xid}` : `XA COMMIT ${xid} ONE PHASE`);
+    return;
+  }
+  await client.query(`XA PREPARE ${xid}`);
+  await delay(random.below(random.chance(0.1) ? 500 : 20));
+  await client.query(plan.rollBack ? `XA ROLLBACK ${xid}` : `XA COMMIT ${xid}`);
+}
+
+async function endXa(client: mysql.Connection, xid: string): Promise<void> {
+  await client.query(`XA END ${xid}`).catch((error: unknown) => {
+    if (!endedErrors.has(errnoOf(error))) throw error;
+  });
+  await client.query(`XA ROLLBACK ${xid}`);
 }
 
 function beginChange(client: mysql.Connection, random: Random, shared: Shared): Change {
