@@ -116,7 +116,7 @@ function plain(entry: ContentEntry): unknown {
 }
 
 function parse(line: string): Line {
-  const entry = JSON.parse(line, reviveBytes) as Line;
+  const entry = parseJson(line);
   if (entry.kind !== 'rows') return entry;
   const changes = entry.changes as unknown as readonly PlainChange[];
   return {
@@ -128,6 +128,15 @@ function parse(line: string): Line {
       ...(op !== 'insert' && { old: old === null ? null : revive(old) }),
     })),
   };
+}
+
+function parseJson(line: string): Line {
+  try {
+    return JSON.parse(line, reviveBytes) as Line;
+  } catch {
+    // The error would quote the line, which holds values of rows.
+    throw broken('a line of it is no JSON');
+  }
 }
 
 /** JSON has no `undefined`, and a fragment is never null. */

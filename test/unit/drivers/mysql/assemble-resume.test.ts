@@ -107,6 +107,14 @@ describe('a half-written transaction', () => {
     ]);
   });
 
+  test('of which nothing was done, and which is nothing any more, ends', async () => {
+    const script = new LogScript().gtid(7).begin().rows('o', 1).xid();
+    const options = { gtid: `${uuid}:1-6`, partial: { commit, messages: 0 } };
+    expect(await assemble(script, options)).toMatchObject([
+      { last: true, changes: [], messages: 1 },
+    ]);
+  });
+
   test('comes after groups that are nothing to the sync, in silence', async () => {
     const script = new LogScript().gtid(9).begin().rows('o', 1).xid().heartbeat();
     script.gtid(7).begin().rows('t', 1, 2).xid().heartbeat();
@@ -146,6 +154,10 @@ describe('a half-written transaction', () => {
       partial: { commit: position('0-1-7,1-1-3'), messages: 1 },
     });
     expect(found.map(ids)).toEqual([['t2']]);
+    const other = new LogScript().mariadb('1-1-4').rows('t', 1).xid();
+    const partial = { commit: position('0-1-7,1-1-3'), messages: 1 };
+    const options = { flavour: 'mariadb', gtid: '0-1-7,1-1-2', partial } as const;
+    await expect(assemble(other, options)).rejects.toThrow(replaced);
   });
 
   test('without GTIDs is where it begins', async () => {
@@ -154,7 +166,7 @@ describe('a half-written transaction', () => {
     script.begin().rows('t', 1, 2).xid();
     const target = assembler({ gtid: null, partial });
     expect((await assemble(script, target)).map(ids)).toEqual([['t2']]);
-    const gone = new LogScript('binlog.000002').begin().rows('t', 1).xid();
+    const gone = new LogScript('binlog.000002').begin().rows('o', 1).xid();
     await expect(assemble(gone, { gtid: null, partial })).rejects.toThrow(replaced);
   });
 });

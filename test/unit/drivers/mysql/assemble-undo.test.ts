@@ -36,7 +36,7 @@ describe('ROLLBACK TO', () => {
     ['nested: the inner one', ['SAVEPOINT b', 3, 'ROLLBACK TO b', 4], ['t1', 't2', 't4']],
     ['nested: the outer one takes the inner along', ['SAVEPOINT b', 3, 'ROLLBACK TO a'], ['t1']],
     ['a name is used again', ['SAVEPOINT a', 3, 'ROLLBACK TO a'], ['t1', 't2']],
-    ['without case and accents', ['SAVEPOINT B', 3, 'ROLLBACK TO b'], ['t1', 't2']],
+    ['without case and accents', ['SAVEPOINT É', 3, 'ROLLBACK TO e'], ['t1', 't2']],
     [
       'a name that is used again leaves those between',
       ['SAVEPOINT b', 3, 'SAVEPOINT a', 4, 'ROLLBACK TO b'],
@@ -77,6 +77,15 @@ describe('ROLLBACK TO', () => {
     expect(first).toMatchObject({ messages: 1_000, last: false });
     expect(ids(last)).toEqual(['u2000']);
     expect(last).toMatchObject({ messages: 1_503, last: true });
+  });
+
+  test('to the last row that was handed out', async () => {
+    const script = group()
+      .rows('t', ...numbers(1, 999))
+      .query('SAVEPOINT a')
+      .rows('t', 1_000);
+    script.rows('u', 1).query('ROLLBACK TO a').xid();
+    expect(kinds(await assemble(script))).toEqual(['transaction', ['redump t'], 'transaction']);
   });
 
   test('behind the rows that were handed out dumps nothing', async () => {

@@ -156,6 +156,17 @@ describe('a prepared transaction', () => {
     expect(await assemble(script, { gtid: `${uuid}:1-4` })).toEqual([]);
   });
 
+  test('under a name that is not decided replaces it, also when it is large', async () => {
+    const script = prepared(new LogScript(), 1, 1).gtid(2).query(`XA START ${x}`);
+    script
+      .rows('t', 'x'.repeat(600 * 1024))
+      .rows('t', 2)
+      .xaPrepare(x)
+      .gtid(3);
+    const messages = await assemble(script.query(`XA COMMIT ${x}`));
+    expect(messages.slice(3).flatMap(ids).slice(1)).toEqual(['t2']);
+  });
+
   test('under a name that was used before replaces it', async () => {
     const script = prepared(new LogScript(), 1, ...numbers(1, 500));
     prepared(script.gtid(2).query(`XA COMMIT ${x}`), 3, 7)
@@ -250,7 +261,8 @@ describe('XA that goes another way', () => {
   test('XA ROLLBACK or ROLLBACK within its group: nothing of it happened', async () => {
     for (const end of [`XA ROLLBACK ${x}`, 'ROLLBACK']) {
       const script = new LogScript().gtid(1).query(`XA START ${x}`).rows('t', 1);
-      expect(shorts(await assemble(script.query(`XA END ${x}`).query(end)))).toEqual(['heartbeat']);
+      script.query(`XA END ${x}`).query(end).gtid(2).begin().rows('t', 2).xid();
+      expect(shorts(await assemble(script))).toEqual(['heartbeat', 'rows 1 last']);
     }
   });
 
@@ -295,14 +307,14 @@ describe('XA that goes another way', () => {
 describe('a configuration that has changed between XA PREPARE and XA COMMIT', () => {
   const script = () => {
     const both = new LogScript().gtid(1).query(`XA START ${x}`).rows('t', 1).rows('o', 2);
-    return both.rows('u', 3).xaPrepare(x).gtid(2).query(`XA COMMIT ${x}`);
+    return both.rows('u', 3).rows('o', 4).xaPrepare(x).gtid(2).query(`XA COMMIT ${x}`);
   };
 
   async function commitWith(relations: ScriptedTables['relations']) {
     const staging = new ScriptedStaging();
     const [before, after] = [new LogScript(), new LogScript()];
-    before.events.push(...script().events.slice(0, 10));
-    after.events.push(...script().events.slice(10));
+    before.events.push(...script().events.slice(0, 12));
+    after.events.push(...script().events.slice(12));
     await assemble(before, {}, staging);
     const tables = new ScriptedTables();
     tables.relations.clear();
@@ -314,7 +326,7 @@ describe('a configuration that has changed between XA PREPARE and XA COMMIT', ()
     const [part, ...more] = await commitWith(new Map([['u', relation('u')]]));
     expect(more).toEqual([]);
     expect(ids(part)).toEqual(['u3']);
-    expect(part).toMatchObject({ messages: 3, changes: [{ messagesBefore: 2 }] });
+    expect(part).toMatchObject({ messages: 4, changes: [{ messagesBefore: 2 }] });
   });
 
   test('a table that has joined, or has other columns, is dumped again, once', async () => {

@@ -34,7 +34,7 @@ function name(table: string) {
 
 /** What statement.ts makes of the few statements that these tests need. */
 export function classify(sql: string): Statement {
-  const savepoint = /^(SAVEPOINT|ROLLBACK TO|RELEASE) (\w+)$/.exec(sql);
+  const savepoint = /^(SAVEPOINT|ROLLBACK TO|RELEASE) (\S+)$/.exec(sql);
   if (savepoint !== null) {
     const kinds = {
       SAVEPOINT: 'savepoint',
