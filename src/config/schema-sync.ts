@@ -39,7 +39,7 @@ export const databaseProperties = {
   tls: Type.Object({
     mode: Type.Enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'], {
       default: 'prefer',
-      description: 'As sslmode of libpq.',
+      description: 'As sslmode of libpq: how much is asked of the connection to the database.',
     }),
     ca: Type.Optional(
       Type.String({
@@ -58,7 +58,7 @@ export const databaseProperties = {
   }),
   replication_status_timeout: duration(
     10_000,
-    'How often PostgreSQL is told the durable position.',
+    'How often PostgreSQL is told the durable position, and the longest that an idle sync leaves its checkpoint where it is.',
   ),
 };
 
@@ -86,7 +86,7 @@ export const syncProperties = {
     exclude: Type.Array(Type.String(tableGlobs), {
       default: [],
       maxItems: 1000,
-      description: 'Tables to leave out of them.',
+      description: 'Tables to leave out of them, as globs.',
     }),
   }),
   columns: Type.Object({
@@ -96,7 +96,12 @@ export const syncProperties = {
         maxLength: 512,
         expects: 'schema.table.column, where * and ? are wildcards',
       }),
-      { default: [], maxItems: 1000, description: 'Columns to leave out; a key column cannot be.' },
+      {
+        default: [],
+        maxItems: 1000,
+        description:
+          'Columns to leave out, as globs on schema.table.column; a key column cannot be.',
+      },
     ),
   }),
   keys: Type.Object({
@@ -125,13 +130,14 @@ export const syncProperties = {
   values: Type.Object({
     numbers: Type.Enum(['number', 'string'], {
       default: 'number',
-      description: 'How 64-bit integers and decimals are written.',
+      description:
+        'How 64-bit integers and decimals are written: as JSON numbers or as JSON strings.',
     }),
   }),
   dump: Type.Object({
     mode: Type.Enum(['initial', 'never'], {
       default: 'initial',
-      description: 'Whether the tables are copied first.',
+      description: 'Whether the tables are copied first; never: the stream alone fills etcd.',
     }),
     method: Type.Enum(['native', 'mysqldump'], {
       default: 'native',
@@ -171,7 +177,8 @@ export const syncProperties = {
     ),
     manage_publication: Type.Boolean({
       default: true,
-      description: 'Create the publication and keep it in step with tables.',
+      description:
+        'Create the publication and keep it in step with tables. One FOR ALL TABLES that exists is used, never altered.',
     }),
     failover: Type.Boolean({
       default: true,

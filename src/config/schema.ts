@@ -19,7 +19,11 @@ import { databaseProperties, drivers, syncProperties, syncSchema } from './schem
 import { duration, host, port } from './schema-values.ts';
 
 const apiSchema = Type.Object({
-  host: Type.String({ ...host, default: '127.0.0.1', description: 'Address to listen on.' }),
+  host: Type.String({
+    ...host,
+    default: '127.0.0.1',
+    description: 'Address to listen on; without tokens a loopback address.',
+  }),
   port: Type.Integer({
     ...port(0),
     default: 8080,
@@ -37,12 +41,15 @@ const apiSchema = Type.Object({
         advice: 'openssl rand -hex 32 makes a good one',
         description: 'The bearer token.',
       }),
-      role: Type.Enum(['read', 'admin'], { description: 'What the token allows.' }),
+      role: Type.Enum(['read', 'admin'], {
+        description: 'What the token allows: read is every GET, admin is everything.',
+      }),
     }),
     {
       default: [],
       maxItems: 100,
-      description: 'Empty: no authentication, and then only loopback is served.',
+      description:
+        'Who may call the API. Empty: no authentication, and then only loopback is served.',
     },
   ),
   tls: Type.Optional(
@@ -76,7 +83,10 @@ const etcdSchema = Type.Object({
   ),
   username: Type.String({ default: '', description: 'etcd user; empty: no authentication.' }),
   password: Type.String({ secret: true, default: '', description: 'Password of the etcd user.' }),
-  dial_timeout: duration(60_000, 'How long a connection to etcd may take.'),
+  dial_timeout: duration(
+    60_000,
+    'How long `watcher check` waits for etcd, at most 10 s; the service itself waits for ever.',
+  ),
   tls: Type.Optional(
     Type.Object(
       {
@@ -143,11 +153,32 @@ export const singleFileSchema = Type.Object({
   ...globalProperties,
   database: Type.Object({
     ...databaseProperties,
-    driver: Type.Optional(Type.Enum([...drivers])),
-    type: Type.Optional(Type.Enum([...drivers])),
-    dialect: Type.Optional(Type.Enum([...drivers])),
-    connection: Type.Optional(Type.String({ secret: true })),
-    storage: Type.Optional(Type.Enum(['json', 'nested'])),
+    driver: Type.Optional(
+      Type.Enum([...drivers], {
+        description: 'Kind of database; postgres is pgx, mariadb is mysql.',
+        defaultText: 'pgx',
+      }),
+    ),
+    type: Type.Optional(
+      Type.Enum([...drivers], { description: 'Another name for driver.', defaultText: 'none' }),
+    ),
+    dialect: Type.Optional(
+      Type.Enum([...drivers], { description: 'Another name for driver.', defaultText: 'none' }),
+    ),
+    connection: Type.Optional(
+      Type.String({
+        secret: true,
+        description:
+          'A libpq connection string or postgresql:// URL; mysql: a DSN or mysql:// URL. Keys of their own override it.',
+        defaultText: 'none',
+      }),
+    ),
+    storage: Type.Optional(
+      Type.Enum(['json', 'nested'], {
+        description: 'json is what Watcher writes; nested is refused.',
+        defaultText: 'json',
+      }),
+    ),
   }),
   ...syncProperties,
 });
