@@ -24,7 +24,7 @@ interface Effects {
   readonly unlogged: ReadonlySet<string>;
   readonly changes: number;
   readonly bytes: number;
-  /** The most keys that a TRUNCATE of it removed. */
+  /** The most keys that a TRUNCATE of it removed, or that etcd may still have had of the table. */
   readonly truncatedKeys: number;
 }
 
@@ -61,12 +61,15 @@ const manyChanges = 900;
 const manyBytes = 300_000;
 /** So may a TRUNCATE of more keys: Watcher deletes 20,000 at a time. */
 const manyTruncated = 15_000;
+/** Watcher counts those that etcd has, while so many transactions may be on their way: an earlier TRUNCATE, for example. */
+const backlog = 3_000;
 
 export class Replay {
   readonly states = new Map<string, KeyState[]>();
   readonly #rows = new Map<string, Row>();
   /** Which row is at a key now. */
   readonly #at = new Map<string, string>();
+  readonly #sizes = new Map<string, TableSize>();
 
   constructor(first: readonly FirstRow[]) {
     for (const { table, rid, value } of first) {
@@ -74,6 +77,7 @@ export class Replay {
       this.#rows.set(rid, { table, key, value });
       this.#at.set(key, rid);
       this.states.set(key, [{ at: -1, value }]);
+      this.#size(table).grow(1);
     }
   }
 
@@ -84,9 +88,9 @@ export class Replay {
     const between = new Map<string, Set<string | null>>();
     const unlogged = new Set<string>();
     const bytes = journal.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    let truncatedKeys = this.#truncatedKeys(journal, at);
     const isLarge =
-      journal.length > manyChanges || bytes > manyBytes || this.#truncatesMany(journal);
-    let truncatedKeys = 0;
+      journal.length > manyChanges || bytes > manyBytes || truncatedKeys > manyTruncated;
     const touch = (key: string, value: string | null) => {
       touched.add(key);
       if (!isLarge) return;
@@ -99,8 +103,12 @@ export class Replay {
       if (!rids.has(rid) && old !== undefined) before.set(rid, old.key);
       rids.add(rid);
       if (old !== undefined && old.key !== row?.key) touch(old.key, null);
+      if (old !== undefined) this.#size(old.table).grow(-1);
       if (row === null) this.#rows.delete(rid);
-      else this.#rows.set(rid, row);
+      else {
+        this.#rows.set(rid, row);
+        this.#size(row.table).grow(1);
+      }
       if (row !== null) touch(row.key, row.value);
     };
     for (const { tab, op, rid, value } of journal) {
@@ -122,11 +130,19 @@ export class Replay {
     return { touched, between, unlogged, changes: journal.length, bytes, truncatedKeys };
   }
 
-  #truncatesMany(journal: readonly JournalEntry[]): boolean {
-    const truncated = new Set(journal.filter(({ op }) => op === 'truncate').map(({ tab }) => tab));
-    if (truncated.size === 0) return false;
-    const gone = [...this.#rows.values()].filter(({ table }) => truncated.has(table));
-    return gone.length > manyTruncated;
+  #truncatedKeys(journal: readonly JournalEntry[], at: number): number {
+    let most = 0;
+    for (const { tab, op } of journal) {
+      if (op === 'truncate') most = Math.max(most, this.#size(tab).peakSince(at - backlog));
+    }
+    for (const size of this.#sizes.values()) size.begin(at);
+    return most;
+  }
+
+  #size(table: string): TableSize {
+    const known = this.#sizes.get(table) ?? new TableSize();
+    this.#sizes.set(table, known);
+    return known;
   }
 
   #note(key: string, at: number): void {
@@ -136,5 +152,27 @@ export class Replay {
     if (states === undefined) {
       if (value !== null) this.states.set(key, [{ at, value }]);
     } else if (states.at(-1)?.value !== value) states.push({ at, value });
+  }
+}
+
+/** How many rows a table has, and had of late. */
+class TableSize {
+  #rows = 0;
+  /** Sizes of former transactions that none was larger than since then: the largest first. */
+  readonly #peaks: { readonly at: number; readonly rows: number }[] = [];
+
+  grow(rows: number): void {
+    this.#rows += rows;
+  }
+
+  /** A transaction begins. */
+  begin(at: number): void {
+    while ((this.#peaks.at(-1)?.rows ?? Infinity) <= this.#rows) this.#peaks.pop();
+    this.#peaks.push({ at, rows: this.#rows });
+  }
+
+  peakSince(at: number): number {
+    while ((this.#peaks[0]?.at ?? at) < at) this.#peaks.shift();
+    return Math.max(this.#rows, this.#peaks[0]?.rows ?? 0);
   }
 }
