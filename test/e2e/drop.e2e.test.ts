@@ -63,7 +63,10 @@ test('a stopped sync is dropped whole, and begins anew when it is started', asyn
 
   // `desired` outlives it.
   await sync.restart(undefined, { asItIs: true });
-  expect(await sync.status()).toMatchObject({ state: 'stopped', position: null });
+  const known = await sync.until('the order is known', ({ desired }) => desired === 'stopped');
+  expect(known.position).toBeNull();
+  await sync.until('it is stopped', ({ state: now }) => now === 'stopped');
+  expect([...(await prefix.gateway.values(prefix.rows))]).toEqual([]);
   await sync.order('start');
   await sync.until('it streams', ({ state: now }) => now === 'streaming');
   await sync.sql(`INSERT INTO note VALUES (2)`);
