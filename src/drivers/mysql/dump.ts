@@ -3,10 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 import { WatcherError } from '../../errors.ts';
 import type { RowChunk } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
-import { errnoOf } from './errors.ts';
+import { merge } from '../merge.ts';
+import { errnoOf, isTableChanged } from './errors.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
 import { positionOf, readLogEnd } from './log-place.ts';
-import { merge } from './merge.ts';
 import { startMysqldump } from './mysqldump.ts';
 import { readTables } from './read-tables.ts';
 import type { BoundTable } from './relation.ts';
@@ -77,6 +77,7 @@ function isFirst({ ids }: DumpRequest): boolean {
 
 /** A change of tables, or of rows by a foreign key, in the moment that the dump began. Not a lock that did not come. */
 function isMoment(error: unknown): boolean {
+  if (isTableChanged(error)) return true;
   return error instanceof WatcherError && error.code === 'source_busy' && errnoOf(error) === 0;
 }
 

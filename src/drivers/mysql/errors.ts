@@ -61,9 +61,9 @@ export function isLockTimeout(error: unknown): boolean {
   return errno === 1205 || errno === 3572;
 }
 
-/** ER_TABLE_DEF_CHANGED, ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR: altered since the snapshot. */
+/** ER_TABLE_DEF_CHANGED, ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR, ER_BAD_DB_ERROR: altered or dropped since the snapshot. */
 export function isTableChanged(error: unknown): boolean {
-  return [1412, 1146, 1054].includes(errnoOf(error));
+  return [1412, 1146, 1054, 1049].includes(errnoOf(error));
 }
 
 const deniedErrnos: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 1370, 1401]);

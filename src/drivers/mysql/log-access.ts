@@ -2,8 +2,8 @@
 import type { StreamMessage } from '../../replication/change.ts';
 import type { ResumePoint, StagedLog } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
-import type { ConnectTarget } from './connection.ts';
-import type { Control } from './control.ts';
+import type { Control } from '../control.ts';
+import type { ConnectTarget, SourceConnection } from './connection.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { TableName } from './statement.ts';
@@ -14,7 +14,7 @@ export interface LogContext {
   readonly target: ConnectTarget;
   readonly facts: ServerFacts;
   /** For SQL beside the log. */
-  readonly control: Control;
+  readonly control: Control<SourceConnection>;
   /** The tables as they were looked up last. */
   selection(): TableSelection;
   /**

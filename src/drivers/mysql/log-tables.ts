@@ -232,7 +232,9 @@ class Tables implements LogTables {
     const key = this.#names.keyOf(map);
     if (this.#asked.has(key)) return;
     this.#asked.add(key);
-    this.#pass(tableIdOf(map.schema, map.table), map, 'its rows are in the log');
+    const id = tableIdOf(map.schema, map.table);
+    this.#told.ask(id, map);
+    this.#pass(id, map, 'its rows are in the log');
   }
 
   #pass(tableId: string, { schema, table }: TableMap, reason: string): void {

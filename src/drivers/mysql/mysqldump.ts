@@ -3,11 +3,11 @@
  * held (snapshot.ts), so that its snapshot stands where ours do. Tables that it prints inexactly are read natively.
  */
 import type { RowChunk } from '../../replication/driver.ts';
+import { merge } from '../merge.ts';
 import type { DumpTool } from './dump-tool.ts';
 import { startDumpTool } from './dump-tool.ts';
 import { isInsert, notUnderstood, parseInsert } from './insert-parser.ts';
 import type { LogContext } from './log-access.ts';
-import { merge } from './merge.ts';
 import type { BoundTable } from './relation.ts';
 import { bindDefinition } from './relation.ts';
 import type { SchemaColumn } from './schema-column.ts';

@@ -1,10 +1,10 @@
 /** The checks of databases and tables. */
 import { WatcherError } from '../../errors.ts';
+import type { Outcome } from '../outcome.ts';
+import { failed, ok, warning } from '../outcome.ts';
 import type { SourceConnection } from './connection.ts';
 import { errnoOf, isDenied } from './errors.ts';
 import type { MysqlDriverOptions } from './options.ts';
-import type { Outcome } from './outcome.ts';
-import { failed, ok, warning } from './outcome.ts';
 import type { SchemaSnapshot } from './schema.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { quoteAccount, quoteName, quoteTable, quoteText } from './sql-text.ts';

@@ -2,9 +2,10 @@
  * What a server must have, as one list of checks: `check()` shows all of them, `prepare()` throws the first that
  * fails. Each failure has the exact statement that mends it.
  */
+
+import type { Outcome } from '../outcome.ts';
+import { failed, ok, warning } from '../outcome.ts';
 import type { MysqlDriverOptions } from './options.ts';
-import type { Outcome } from './outcome.ts';
-import { failed, ok, warning } from './outcome.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { hasGrant, isOn } from './server-facts.ts';
 import { quoteAccount } from './sql-text.ts';

@@ -1,11 +1,11 @@
 /** The start of an attempt: every requirement, the tables, and where the log can be followed from. */
 import type { Warning } from '../../replication/change.ts';
 import type { ResumePoint } from '../../replication/driver.ts';
+import type { Outcome } from '../outcome.ts';
 import type { ConnectTarget, SourceConnection } from './connection.ts';
 import type { Identified } from './identity.ts';
 import { identify } from './identity.ts';
 import type { MysqlDriverOptions } from './options.ts';
-import type { Outcome } from './outcome.ts';
 import { checkServer } from './preflight.ts';
 import { checkTables } from './preflight-tables.ts';
 import type { ServerFacts } from './server-facts.ts';

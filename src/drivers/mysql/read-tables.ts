@@ -2,9 +2,9 @@
 
 import { WatcherError } from '../../errors.ts';
 import type { RowChunk } from '../../replication/driver.ts';
+import { merge } from '../merge.ts';
 import type { SourceConnection } from './connection.ts';
 import { isTableChanged } from './errors.ts';
-import { merge } from './merge.ts';
 import type { BoundTable } from './relation.ts';
 import { selectRows } from './select-rows.ts';
 import { quoteTable } from './sql-text.ts';

@@ -12,9 +12,9 @@ import type {
   StagedLog,
 } from '../../replication/driver.ts';
 import type { MysqlPosition, Position } from '../../replication/position.ts';
-import type { ConnectTarget } from './connection.ts';
+import { Control } from '../control.ts';
+import type { ConnectTarget, SourceConnection } from './connection.ts';
 import { connect } from './connection.ts';
-import { Control } from './control.ts';
 import type { StartedDump } from './dump.ts';
 import { startDump } from './dump.ts';
 import { identityAt } from './identity.ts';
@@ -34,7 +34,7 @@ import type { TableSelection } from './tables.ts';
 const connectTimeoutMs = 15_000;
 
 interface Attempt {
-  readonly control: Control;
+  readonly control: Control<SourceConnection>;
   readonly sampler: StatusSampler;
   readonly facts: Prepared['facts'];
   readonly prepared: Prepared;

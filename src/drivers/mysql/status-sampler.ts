@@ -2,8 +2,8 @@
 import type { Warning } from '../../replication/change.ts';
 import type { SourceStatus } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
+import type { Control } from '../control.ts';
 import type { SourceConnection } from './connection.ts';
-import type { Control } from './control.ts';
 import type { LogFile } from './log-place.ts';
 import { bytesBetween, comparePlaces, positionOf, readLogEnd, readLogFiles } from './log-place.ts';
 import type { MysqlDriverOptions } from './options.ts';
@@ -13,7 +13,7 @@ import type { ServerFacts } from './server-facts.ts';
 const intervalMs = 3_000;
 
 export interface StatusSamplerOptions {
-  readonly control: Control;
+  readonly control: Control<SourceConnection>;
   readonly facts: ServerFacts;
   readonly options: MysqlDriverOptions;
   /** Up to where everything is durable; null: unknown. */

@@ -6,6 +6,7 @@ import type { MysqlPosition } from '../../replication/position.ts';
 import type { LogContext } from './log-access.ts';
 import { comparePlaces } from './log-place.ts';
 import { includes } from './snapshot-mark.ts';
+import type { TableName } from './statement.ts';
 import type { TableDefinition } from './tables.ts';
 
 export interface ToldTable {
@@ -66,6 +67,12 @@ export class ToldTables {
       fingerprint: fingerprint ?? now,
       dumpedAt,
     };
+    this.#tables.set(this.#fold(id), told);
+  }
+
+  /** The core is told of it although the catalog does not have it: it asks whether there is one. */
+  ask(id: string, { schema, table }: TableName): void {
+    const told = { id, schema, name: `${schema}.${table}`, fingerprint: '', dumpedAt: null };
     this.#tables.set(this.#fold(id), told);
   }
 

@@ -5,11 +5,11 @@
 import { performance } from 'node:perf_hooks';
 import { WatcherError } from '../../errors.ts';
 import type { CatalogEvent, Warning } from '../../replication/change.ts';
+import type { Control } from '../control.ts';
 import type { CatalogSnapshot } from './catalog.ts';
 import { inSnapshot, readCatalog } from './catalog.ts';
 import { ancestorsSql } from './catalog-sql.ts';
 import type { SourceConnection } from './connection.ts';
-import type { Control } from './control.ts';
 import type { PostgresDriverOptions } from './options.ts';
 import { applyPublicationPlan, judgePublication, planPublication } from './publication.ts';
 import { SettledLog } from './settled-log.ts';
@@ -20,7 +20,7 @@ import { readWalPosition } from './wal-position.ts';
 
 export interface CatalogWatchOptions {
   readonly options: PostgresDriverOptions;
-  readonly control: Control;
+  readonly control: Control<SourceConnection>;
   readonly version: number;
   /** Oid of the publication that is followed. */
   readonly publication: number;

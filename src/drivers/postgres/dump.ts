@@ -1,10 +1,10 @@
 /** The first copy: a new slot, and all tables in the snapshot that was exported with it. */
 import { WatcherError } from '../../errors.ts';
 import type { RowChunk } from '../../replication/driver.ts';
+import type { Control } from '../control.ts';
 import { readCatalog } from './catalog.ts';
 import type { ConnectTarget, SourceConnection } from './connection.ts';
 import { connect } from './connection.ts';
-import type { Control } from './control.ts';
 import type { PostgresDriverOptions } from './options.ts';
 import type { BoundTable } from './read-tables.ts';
 import { readTables } from './read-tables.ts';
@@ -18,7 +18,7 @@ import type { TypeCatalog } from './types.ts';
 export interface DumpContext {
   readonly options: PostgresDriverOptions;
   readonly target: ConnectTarget;
-  readonly control: Control;
+  readonly control: Control<SourceConnection>;
   readonly version: number;
   readonly database: string;
 }

@@ -1,9 +1,10 @@
 /** The checks of tables and publication. */
 import { WatcherError } from '../../errors.ts';
+import type { Outcome } from '../outcome.ts';
+import { failed, ok, warning } from '../outcome.ts';
 import type { CatalogTable } from './catalog.ts';
 import type { SourceConnection } from './connection.ts';
-import type { Outcome, PreflightContext } from './outcome.ts';
-import { failed, ok, warning } from './outcome.ts';
+import type { PreflightContext } from './preflight-context.ts';
 import type { PublicationPlan } from './publication.ts';
 import { createStatement, judgePublication, planPublication } from './publication.ts';
 import { quoteName, quoteTable } from './sql-text.ts';

@@ -3,10 +3,11 @@
  * fails. Each failure has the exact statement that mends it.
  */
 import { WatcherError } from '../../errors.ts';
+import type { Outcome } from '../outcome.ts';
+import { failed, ok, warning } from '../outcome.ts';
 import { refuseUnusable } from './continuity.ts';
 import type { PostgresDriverOptions } from './options.ts';
-import type { Outcome, PreflightContext } from './outcome.ts';
-import { failed, ok, warning } from './outcome.ts';
+import type { PreflightContext } from './preflight-context.ts';
 import { checkTables } from './preflight-tables.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { readSlot } from './slot.ts';

@@ -3,6 +3,7 @@ import type { WatcherError } from '../../errors.ts';
 import type { Warning } from '../../replication/change.ts';
 import type { ResumePoint } from '../../replication/driver.ts';
 import { parseLsn } from '../../replication/position.ts';
+import type { Outcome } from '../outcome.ts';
 import type { CatalogSnapshot } from './catalog.ts';
 import { inSnapshot, readCatalog } from './catalog.ts';
 import type { ConnectTarget, SourceConnection } from './connection.ts';
@@ -11,7 +12,6 @@ import type { Continuity, PostgresIdentity } from './continuity.ts';
 import { judgeContinuity } from './continuity.ts';
 import { lsnOf } from './lsn.ts';
 import type { PostgresDriverOptions } from './options.ts';
-import type { Outcome } from './outcome.ts';
 import { checkServer, checkSync } from './preflight.ts';
 import {
   allTablesWarning,

@@ -2,6 +2,7 @@
 import { WatcherError } from '../../errors.ts';
 import type { FullRow } from '../../replication/change.ts';
 import type { RowChunk } from '../../replication/driver.ts';
+import { merge } from '../merge.ts';
 import type { SourceConnection } from './connection.ts';
 import { copyRows } from './copy-rows.ts';
 import type { BoundRelation } from './relation.ts';
@@ -144,24 +145,4 @@ function selectSql(definition: TableDefinition): string {
   const only = definition.kind === 'p' ? '' : 'ONLY ';
   const where = definition.rowFilter === null ? '' : ` WHERE (${definition.rowFilter})`;
   return `SELECT ${columns} FROM ${only}${quoteTable(definition)}${where}`;
-}
-
-/** What any of them yields, as it comes; each is at most one item ahead. */
-async function* merge<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
-  const step = async (source: AsyncGenerator<T>) => ({ source, result: await source.next() });
-  const pending = new Map(sources.map((source) => [source, step(source)]));
-  try {
-    while (pending.size > 0) {
-      const { source, result } = await Promise.race(pending.values());
-      if (result.done === true) {
-        pending.delete(source);
-        continue;
-      }
-      pending.set(source, step(source));
-      yield result.value;
-    }
-  } finally {
-    // What still runs fails when its connection is destroyed; nobody waits for it any more.
-    for (const promise of pending.values()) promise.catch(() => {});
-  }
 }

@@ -12,12 +12,12 @@ import type {
   SourceStatus,
 } from '../../replication/driver.ts';
 import type { Position } from '../../replication/position.ts';
+import { Control } from '../control.ts';
 import { Assembler } from './assemble.ts';
 import { CatalogWatch } from './catalog-watch.ts';
-import type { ConnectTarget } from './connection.ts';
+import type { ConnectTarget, SourceConnection } from './connection.ts';
 import { connect } from './connection.ts';
 import { unusableSlot } from './continuity.ts';
-import { Control } from './control.ts';
 import type { DumpContext } from './dump.ts';
 import { bindAll, startDump } from './dump.ts';
 import { followLog } from './follow-log.ts';
@@ -39,7 +39,7 @@ const connectTimeoutMs = 15_000;
 const pollIntervalMs = 10_000;
 
 interface Attempt {
-  readonly control: Control;
+  readonly control: Control<SourceConnection>;
   readonly sampler: StatusSampler;
   prepared: Prepared;
 }

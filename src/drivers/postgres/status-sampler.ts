@@ -1,8 +1,8 @@
 /** Samples how far the source is and how much log the slot keeps, for status(). */
 import type { SourceStatus } from '../../replication/driver.ts';
 import { type Position, parseLsn } from '../../replication/position.ts';
+import type { Control } from '../control.ts';
 import type { SourceConnection } from './connection.ts';
-import type { Control } from './control.ts';
 import { lsnOf } from './lsn.ts';
 import type { PostgresDriverOptions } from './options.ts';
 import { readWalPosition, walColumns, walPosition } from './wal-position.ts';
@@ -13,7 +13,7 @@ const intervalMs = 3_000;
 const quietSlotMs = 30_000;
 
 export class StatusSampler {
-  readonly #control: Control;
+  readonly #control: Control<SourceConnection>;
   readonly #options: PostgresDriverOptions;
   readonly #timer: NodeJS.Timeout;
   #busy = false;
@@ -22,7 +22,7 @@ export class StatusSampler {
   #quiet = false;
   #slotReadAtMs = 0;
 
-  constructor(control: Control, options: PostgresDriverOptions) {
+  constructor(control: Control<SourceConnection>, options: PostgresDriverOptions) {
     this.#control = control;
     this.#options = options;
     this.#timer = setInterval(() => void this.#sample(), intervalMs);

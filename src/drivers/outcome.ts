@@ -1,23 +1,12 @@
 /** The result of one preflight check. */
-import type { ErrorCode } from '../../errors.ts';
-import { WatcherError } from '../../errors.ts';
-import type { Finding } from '../../replication/driver.ts';
-import type { CatalogSnapshot } from './catalog.ts';
-import type { SourceConnection } from './connection.ts';
-import type { PostgresDriverOptions } from './options.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { ErrorCode } from '../errors.ts';
+import { WatcherError } from '../errors.ts';
+import type { Finding } from '../replication/driver.ts';
 
 /** A finding, and what `prepare()` throws for it. */
 export interface Outcome {
   readonly finding: Finding;
   readonly error: WatcherError | null;
-}
-
-export interface PreflightContext {
-  readonly facts: ServerFacts;
-  readonly connection: SourceConnection;
-  readonly options: PostgresDriverOptions;
-  readonly snapshot: CatalogSnapshot;
 }
 
 interface Text {
