@@ -38,11 +38,13 @@ export async function streamed(
   throw new Error('the log has an end');
 }
 
+export function changesOf(messages: readonly StreamMessage[]): readonly Change[] {
+  return messages.flatMap((message) => (message.type === 'transaction' ? message.changes : []));
+}
+
 /** A line for each change: the table, what happened, and the row as JSON fragments. */
 export function changeLines(messages: readonly StreamMessage[]): readonly string[] {
-  return messages.flatMap((message) =>
-    message.type === 'transaction' ? message.changes.map(lineOf) : [],
-  );
+  return changesOf(messages).map(lineOf);
 }
 
 function lineOf(change: Change): string {
