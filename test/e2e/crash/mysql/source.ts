@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MysqlAddress } from '../../../../tools/testenv/mysql-address.ts';
 import { createMysqlDatabase, type MysqlTestDatabase } from '../../../support/mysql-database.ts';
+import { createAccount } from '../../../support/mysql-driver.ts';
 import { logEnd } from '../../../support/mysql-sync.ts';
 import type { CrashSource } from '../source.ts';
 import { asRows, orderOf, readHistory, readStates } from './history.ts';
@@ -9,16 +10,27 @@ import { addColumnSql, orderOfPlace } from './log-text.ts';
 import { numbersTable, schemaSql, type TableName, tableNames } from './schema.ts';
 import { startRandomWriter } from './writer.ts';
 
+export interface MysqlSourceOptions {
+  readonly title: string;
+  /** Rows of `bulk`, which make the first dump long. */
+  readonly bulkRows: number;
+  /** What Watcher's account may do beside SELECT; null: it is the superuser. It decides how a dump begins. */
+  readonly grants: string | null;
+}
+
 export async function createMysqlSource(
   server: MysqlAddress,
-  bulkRows: number,
-  title: string,
+  { title, bulkRows, grants }: MysqlSourceOptions,
 ): Promise<CrashSource> {
   const database = await createMysqlDatabase(server);
+  const { user, password } =
+    grants === null
+      ? server
+      : await createAccount(database, 'w', [`SELECT ON ${database.name}.*`, `${grants} ON *.*`]);
   for (const sql of schemaSql(bulkRows)) await database.query(sql);
   const from = await logEnd(database);
   const first = await readStates(database);
-  const { host, port, user, password } = server;
+  const { host, port } = server;
   return {
     title,
     tables: tableNames,
@@ -39,7 +51,10 @@ export async function createMysqlSource(
     order: orderOf,
     rows: async () => [...asRows(await readStates(database))],
     history: () => readHistory({ server, database, from, first }),
-    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      if (grants !== null) await database.query(`DROP USER '${user}'`);
+      await database[Symbol.asyncDispose]();
+    },
   };
 }
 
