@@ -18,7 +18,8 @@ export interface Block {
 }
 
 const root = new URL('../../', import.meta.url);
-const fence = /^```(\w*)[^\n]*\n([\s\S]*?)^```$/gm;
+/** In a list, a block is indented. */
+const fence = /^( *)```(\w*)[^\n]*\n([\s\S]*?)^\1```$/gm;
 
 /** README.md and every page of docs/. */
 export function pages(): readonly Page[] {
@@ -29,8 +30,8 @@ export function pages(): readonly Page[] {
 export function readPage(path: string): Page {
   const text = readFileSync(new URL(path, root), 'utf8');
   const blocks = [...text.matchAll(fence)].map((match) => ({
-    language: match[1] ?? '',
-    text: match[2] ?? '',
+    language: match[2] ?? '',
+    text: (match[3] ?? '').replaceAll(new RegExp(`^${match[1]}`, 'gm'), ''),
     line: text.slice(0, match.index).split('\n').length,
   }));
   return { path, text, prose: text.replace(fence, ''), blocks };
