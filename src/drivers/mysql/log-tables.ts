@@ -49,6 +49,7 @@ const noEvents: readonly CatalogEvent[] = [];
 const noChanges: readonly Change[] = [];
 /** Table ids grow with each change of a table. */
 const maxBound = 10_000;
+const vainDumps = 4;
 const notReadable = 'rows of it cannot be read by what is known of its columns';
 
 class Tables implements LogTables {
@@ -60,6 +61,8 @@ class Tables implements LogTables {
   readonly #bound = new Map<number, Bound>();
   /** Rows of these were passed over, and why. */
   readonly #passed = new Map<string, CatalogEvent & { kind: 'redump' }>();
+  /** Dumps of a table that did not help to read it, since it was altered. */
+  readonly #vain = new Map<string, Set<MysqlPosition>>();
   /** Tables that were asked for, and may not be there. */
   readonly #asked = new Set<string>();
   /** Of the transaction that is read. */
@@ -102,7 +105,10 @@ class Tables implements LogTables {
     }
     await this.#context.refresh(signal, concerned);
     this.#lookUp();
-    for (const name of touched) this.#asked.delete(this.#names.keyOf(name));
+    for (const name of touched) {
+      this.#asked.delete(this.#names.keyOf(name));
+      this.#vain.delete(this.#names.find(name)?.id ?? '');
+    }
     const { numbers } = this.#context.options;
     return outcomeOf(effects, { names: this.#names, told: this.#told, numbers, place });
   }
@@ -168,13 +174,18 @@ class Tables implements LogTables {
     return map.fullMetadata || this.#told.fingerprint(table) === table.fingerprint;
   }
 
-  /** The table was dumped as it is in the catalog, from a place before the rows: to dump it again would not help. */
+  /**
+   * The table was dumped as it is in the catalog, from places before the rows, again and again: one more would not help.
+   * (Once may be by chance: a dump looks its columns up a moment after its place in the log.)
+   */
   #isLost({ id, fingerprint }: TableDefinition): boolean {
     const dumped = this.#context.dumpedAt(id);
     if (dumped === null || this.#commit === null) return false;
-    return (
-      !hasTransaction(dumped, behind(this.#commit)) && this.#context.dumpedAs(id) === fingerprint
-    );
+    if (hasTransaction(dumped, behind(this.#commit))) return false;
+    if (this.#context.dumpedAs(id) !== fingerprint) return false;
+    const vain = this.#vain.get(id) ?? new Set();
+    this.#vain.set(id, vain.add(dumped));
+    return vain.size >= vainDumps;
   }
 
   #bindTable(map: TableMap, definition: TableDefinition, binding: LogBinding): LogTable {
