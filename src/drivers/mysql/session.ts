@@ -21,6 +21,7 @@ import { identityAt } from './identity.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
 import { readFileCreated } from './log-file-header.ts';
 import { bytesBetween } from './log-place.ts';
+import { LogWatch } from './log-watch.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import { inspect, prepareSource, readSelection } from './prepare.ts';
@@ -36,6 +37,7 @@ const connectTimeoutMs = 15_000;
 interface Attempt {
   readonly control: Control<SourceConnection>;
   readonly sampler: StatusSampler;
+  readonly watch: LogWatch;
   readonly facts: Prepared['facts'];
   readonly prepared: Prepared;
   selection: TableSelection;
@@ -121,8 +123,9 @@ export class MysqlSession {
       this.#durable = mysqlPosition(resume.position);
     const durable = () => this.#durable;
     const nowMs = () => performance.now();
-    const sampler = new StatusSampler({ control, facts, options, durable, nowMs });
-    this.#attempt = { control, sampler, facts, prepared, selection };
+    const watch = new LogWatch();
+    const sampler = new StatusSampler({ control, facts, options, durable, watch, nowMs });
+    this.#attempt = { control, sampler, watch, facts, prepared, selection };
     const tables = selection.tables.map((table) =>
       toSourceTable(bindDefinition(table, options.numbers)),
     );
@@ -174,6 +177,7 @@ export class MysqlSession {
     let { excluded } = attempt.prepared.selection;
     const context = this.#context(attempt);
     for await (const message of this.#streamBinlog(context, from, signal, staged)) {
+      attempt.watch.arrived(message);
       yield message;
       const { warning } = attempt.sampler;
       const now = attempt.selection.excluded;

@@ -6,6 +6,7 @@ import type { Control } from '../control.ts';
 import type { SourceConnection } from './connection.ts';
 import type { LogFile } from './log-place.ts';
 import { bytesBetween, comparePlaces, positionOf, readLogEnd, readLogFiles } from './log-place.ts';
+import type { LogWatch } from './log-watch.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import { retentionSeconds } from './preflight.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -18,6 +19,7 @@ export interface StatusSamplerOptions {
   readonly options: MysqlDriverOptions;
   /** Up to where everything is durable; null: unknown. */
   readonly durable: () => MysqlPosition | null;
+  readonly watch: LogWatch;
   readonly nowMs: () => number;
 }
 
@@ -65,9 +67,11 @@ export class StatusSampler {
   async #sample(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    const { control, facts, durable, nowMs } = this.#options;
+    const { control, facts, durable, watch, nowMs } = this.#options;
+    const { read } = watch;
     try {
       this.#last = await control.exclusive((connection) => readLogStatus(connection, facts));
+      watch.ends(this.#last.end, read);
       const position = durable();
       const behind = position !== null && comparePlaces(position, this.#last.end) < 0;
       this.#behindSinceMs = behind ? (this.#behindSinceMs ?? nowMs()) : null;
