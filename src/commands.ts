@@ -1,5 +1,6 @@
 /** The command line (SPEC §3): arguments → a call and its exit code. */
 import { Command, CommanderError } from 'commander';
+import { closest } from 'fastest-levenshtein';
 import { CommandFailed } from './cli/failure.ts';
 import type { OrderOptions } from './cli/order.ts';
 import type { ReloadOptions } from './cli/reload.ts';
@@ -41,6 +42,7 @@ export async function runCommandLine(args: readonly string[], line: CommandLine)
     exitCode = await call;
   });
   try {
+    refuseUnknown(program, args[0]);
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
@@ -50,6 +52,15 @@ export async function runCommandLine(args: readonly string[], line: CommandLine)
     line.writeErr(`watcher: ${message}\n${remedy}\n`);
     return error instanceof CommandFailed ? error.exitCode : failed;
   }
+}
+
+/** Without it a misspelt command would be an argument too many of the default one, which first asks for its file. */
+function refuseUnknown(program: Command, name: string | undefined): void {
+  const known = [...program.commands.map((command) => command.name()), 'help'];
+  if (name === undefined || name.startsWith('-') || known.includes(name)) return;
+  program.error(
+    `error: unknown command '${name}'; the nearest known one is ${closest(name, known)}`,
+  );
 }
 
 type Await = (call: Promise<number>) => Promise<void>;

@@ -197,8 +197,7 @@ const codes = {
   source_auth_failed: {
     text: 'The database refused the user or its password',
     recovery: 'operator',
-    remedy:
-      'Check database.user and database.password, and pg_hba.conf for the database and for replication.',
+    remedy: 'Check database.user and database.password, and pg_hba.conf.',
   },
   source_tls_failed: {
     text: 'The TLS connection to the database could not be made',

@@ -32,6 +32,10 @@ export function formatFindings(sections: readonly FindingSection[]): string {
       (sum, { findings }) => sum + findings.filter((f) => f.level === level).length,
       0,
     );
-  lines.push(`${count('failure')} failures, ${count('warning')} warnings`);
+  lines.push(`${many(count('failure'), 'failure')}, ${many(count('warning'), 'warning')}`);
   return `${lines.join('\n')}\n`;
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

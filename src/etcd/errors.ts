@@ -124,6 +124,9 @@ function tlsFailure(error: StatusLike): WatcherError | null {
   });
 }
 
+/** What grpc-js says around the reason why no connection was made, or says although it knows nothing. */
+const unsaid = /^No connection established\. Last error: (?:Error: )?(?=.)|\. Resolution note: *$/g;
+
 /** Wraps a gRPC error. A WatcherError stays what it is. */
 export function etcdError(error: unknown): WatcherError {
   if (error instanceof WatcherError) return error;
@@ -132,7 +135,7 @@ export function etcdError(error: unknown): WatcherError {
     const failure = tlsFailure(error);
     if (failure !== null) return failure;
   }
-  const details = hasStatus(error) ? `: ${error.details}` : '';
+  const details = hasStatus(error) ? `: ${error.details.replaceAll(unsaid, '')}` : '';
   return new WatcherError(codes[reason], {
     message: `${messages[reason]}${details}`,
     cause: error,

@@ -51,6 +51,13 @@ test.each([
   expect(isRefusal(error)).toBe(false);
 });
 
+test('what grpc-js says around the reason is left out', () => {
+  const said =
+    'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ';
+  const { message } = etcdError(grpc(status.UNAVAILABLE, said));
+  expect(message).toBe('etcd cannot be reached: connect ECONNREFUSED 127.0.0.1:1');
+});
+
 test('what is no answer of etcd is internal, and a WatcherError stays what it is', () => {
   expect(etcdError(new TypeError('x')).code).toBe('internal');
   const own = new WatcherError('fenced');
