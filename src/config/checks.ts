@@ -20,7 +20,7 @@ function checkApi(api: GlobalContent['api'], report: Report): void {
   if (!isLoopback(api.host) && api.tokens.length === 0 && !report.has('api.host', 'api.tokens')) {
     report.add(
       'api.host',
-      'is not a loopback address: without authentication only loopback is served',
+      'is not a loopback address: without authentication only loopback is served; set api.tokens',
     );
   }
   refuseRepeated(api.tokens, 'name', report);

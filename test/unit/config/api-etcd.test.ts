@@ -11,7 +11,7 @@ test.each(['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', 'localhost.example.com', 'n
   'without authentication %s is not served',
   (host) => {
     expect(refusals(withGlobal(`api: { host: "${host}" }`))).toEqual([
-      'api.host: is not a loopback address: without authentication only loopback is served',
+      'api.host: is not a loopback address: without authentication only loopback is served; set api.tokens',
     ]);
   },
 );
