@@ -44,7 +44,7 @@ export async function createMysqlSource(
       tables: { include: [`${database.name}.*`], exclude: [`${database.name}.${numbersTable}`] },
       keys: { columns: { [`${database.name}.logs`]: ['id', 'day'] } },
     },
-    startWriter: (seed) => startRandomWriter({ database, seed, connections: 5 }),
+    startWriter: (seed) => startRandomWriter({ database, seed, connections: 4 }),
     addColumn: (table, column, value) =>
       addColumn(database, addColumnSql(database.name, table as TableName, column, value)),
     end: async () => orderOfPlace(await logEnd(database)),

@@ -89,7 +89,7 @@ async function write(client: mysql.Connection, random: Random, shared: Shared) {
   const level = random.chance(0.5) ? 'READ COMMITTED' : 'REPEATABLE READ';
   await client.query(`SET SESSION TRANSACTION ISOLATION LEVEL ${level}`);
   while (shared.running) {
-    const large = shared.largeWanted > 0 || random.chance(0.003);
+    const large = shared.largeWanted > 0 || random.chance(0.001);
     if (large && shared.largeWanted > 0) shared.largeWanted -= 1;
     const rollBack = random.chance(large ? 0.1 : 0.12);
     const plan = { large, truncates: random.chance(0.004), rollBack };
@@ -103,8 +103,8 @@ async function write(client: mysql.Connection, random: Random, shared: Shared) {
       await client.query('ROLLBACK');
       shared.rolledBack += 1;
     }
-    // Bursts without a pause, so that the log outruns etcd.
-    if (random.chance(0.5)) await delay(random.below(shared.restMs + 1));
+    // Not all: the log outruns etcd also so, and what is committed is read again.
+    if (random.chance(0.5)) await delay(2 + random.below(shared.restMs + 1));
   }
 }
 
