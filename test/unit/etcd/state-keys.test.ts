@@ -11,6 +11,7 @@ test('the keys of a sync have the names of SPEC §7, whatever slash the prefix e
     request: '/watcher/syncs/shop/request',
     status: '/watcher/syncs/shop/status',
     leader: '/watcher/syncs/shop/leader/',
+    staged: '/watcher/syncs/shop/staged/',
   };
   expect(stateKeys('/watcher', 'shop')).toEqual(keys);
   expect(stateKeys('/watcher/', 'shop')).toEqual(keys);
