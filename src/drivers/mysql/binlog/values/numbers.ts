@@ -69,6 +69,10 @@ const bytesOfDigits = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4] as const;
 interface Word {
   readonly digits: number;
   readonly bytes: number;
+  /** One more than the bytes can say. */
+  readonly range: number;
+  /** One more than the digits can say. */
+  readonly limit: number;
 }
 
 /**
@@ -76,16 +80,17 @@ interface Word {
  * negative, and then the highest bit inverted. Source: MySQL, `decimal2bin`.
  */
 export function decimalReader(precision: number, scale: number): FragmentReader {
-  if (scale > precision || precision < 1 || precision > 65) {
-    throw malformed(`DECIMAL(${precision},${scale})`);
-  }
+  const length = decimalBytes(precision, scale);
   const integer = words(precision - scale).reverse();
   const fraction = words(scale);
-  const length = decimalBytes(precision, scale);
   return (reader) => readDecimal(reader.bytes, reader.take(length), integer, fraction);
 }
 
+/** @throws WatcherError `unsupported_event` when there is no such DECIMAL. */
 export function decimalBytes(precision: number, scale: number): number {
+  if (scale > precision || precision < 1 || precision > 65) {
+    throw malformed(`DECIMAL(${precision},${scale})`);
+  }
   return [...words(precision - scale), ...words(scale)].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
@@ -94,7 +99,10 @@ function words(digits: number): Word[] {
   const full = new Array<number>(Math.floor(digits / digitsPerWord)).fill(digitsPerWord);
   return [...full, digits % digitsPerWord]
     .filter((count) => count > 0)
-    .map((count) => ({ digits: count, bytes: bytesOfDigits[count] ?? 0 }));
+    .map((digits) => {
+      const bytes = bytesOfDigits[digits] ?? 0;
+      return { digits, bytes, range: 256 ** bytes, limit: 10 ** digits };
+    });
 }
 
 function readDecimal(
@@ -131,10 +139,10 @@ function wordAt(
   word: Word,
 ): number {
   const packed = bytes.readUIntBE(at, word.bytes);
-  const range = 256 ** word.bytes;
+  const { range } = word;
   const shifted = isFirst ? (packed + range / 2) % range : packed;
   const value = negative ? range - 1 - shifted : shifted;
-  if (value >= 10 ** word.digits) throw malformed('a DECIMAL with more digits than it has');
+  if (value >= word.limit) throw malformed('a DECIMAL with more digits than it has');
   return value;
 }
 

@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { columnTypes } from '../../../../../src/drivers/mysql/binlog/column-types.ts';
 import { BinlogDecoder, type BinlogEvent } from '../../../../../src/drivers/mysql/binlog/decode.ts';
 import { eventTypes } from '../../../../../src/drivers/mysql/binlog/event-types.ts';
 import { decodeGtidSet } from '../../../../../src/drivers/mysql/binlog/gtid-set-binary.ts';
@@ -232,6 +233,20 @@ describe('refused', () => {
     if (first === undefined || other === undefined) throw new Error('no rows');
     const rowDecoder = new RowDecoder(other, { numbers: 'number' });
     expect(fails(() => rowDecoder.decode(first))).toBe(true);
+  });
+
+  test.each([
+    [2, 3],
+    [0, 0],
+    [66, 0],
+  ])('a column that is not wanted, of DECIMAL(%i,%i)', (precision, scale) => {
+    const { list } = replay('mysql-9.7/names');
+    const map = list.flatMap(({ event }) => (event.type === 'table_map' ? [event] : []))[0];
+    const [column] = map?.columns ?? [];
+    if (map === undefined || column === undefined) throw new Error('no table map');
+    const columns = [{ ...column, type: columnTypes.newdecimal, meta: precision * 256 + scale }];
+    const options = { numbers: 'number', isWanted: () => false } as const;
+    expect(fails(() => new RowDecoder({ ...map, columns }, options))).toBe(true);
   });
 
   test('an incident is an event of its own', () => {
