@@ -3,6 +3,7 @@
  * does not see information_schema.REFERENTIAL_CONSTRAINTS on MariaDB. Pure but for `readForeignKeys`.
  */
 import type { SourceConnection } from './connection.ts';
+import { isTableChanged } from './errors.ts';
 import { quoteTable, tableIdOf } from './sql-text.ts';
 
 export interface ForeignKey {
@@ -71,6 +72,48 @@ export async function readForeignKeys(
 ): Promise<readonly ForeignKey[]> {
   const [row] = await connection.query(`SHOW CREATE TABLE ${quoteTable(table)}`);
   return parseForeignKeys(row?.['Create Table'] ?? '', table.schema);
+}
+
+/**
+ * The tables that these reference and that are not among them, as far as foreign keys change rows, and those that they
+ * reference in their turn: what is deleted there is deleted here by way of them.
+ * @throws what the server answers, when the account may not see one.
+ */
+export async function readAncestors(
+  connection: SourceConnection,
+  tables: readonly ReferencingTable[],
+): Promise<readonly ReferencingTable[]> {
+  const known = new Set(tables.map(({ schema, name }) => tableIdOf(schema, name)));
+  const ancestors: ReferencingTable[] = [];
+  const ahead = tables.flatMap(parentsOf);
+  for (let parent = ahead.pop(); parent !== undefined; parent = ahead.pop()) {
+    const id = tableIdOf(parent.schema, parent.name);
+    if (known.has(id)) continue;
+    known.add(id);
+    const table = { ...parent, foreignKeys: await tryForeignKeys(connection, parent) };
+    ancestors.push(table);
+    ahead.push(...parentsOf(table));
+  }
+  return ancestors;
+}
+
+/** A foreign key may name a table that is not there. */
+async function tryForeignKeys(
+  connection: SourceConnection,
+  table: NamedTable,
+): Promise<readonly ForeignKey[]> {
+  try {
+    return await readForeignKeys(connection, table);
+  } catch (error) {
+    if (isTableChanged(error)) return [];
+    throw error;
+  }
+}
+
+function parentsOf({ foreignKeys }: ReferencingTable): readonly NamedTable[] {
+  return foreignKeys
+    .filter(changesRows)
+    .map(({ parentSchema, parentTable }) => ({ schema: parentSchema, name: parentTable }));
 }
 
 /** For each parent: the tables whose rows its changes change, directly or by way of others. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../errors.ts';
 import { WatcherError } from '../../errors.ts';
 import type { ExcludedTable } from '../../replication/driver.ts';
-import type { CascadeTargets } from './foreign-keys.ts';
+import type { CascadeTargets, ReferencingTable } from './foreign-keys.ts';
 import { cascadeTargets, changesRows } from './foreign-keys.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { SchemaSnapshot, SchemaTable } from './schema.ts';
@@ -47,15 +47,23 @@ interface Exclusion {
   readonly remedy: string;
 }
 
-/** @throws WatcherError `key_column_excluded`. */
+/** Whether tables are dumped again because of cascades. */
+export function redumpsCascades(facts: ServerFacts, options: MysqlDriverOptions): boolean {
+  return options.onUnloggedCascade === 'redump' && !logsCascades(facts);
+}
+
+/**
+ * @param ancestors tables that are not of the configuration, and that those of it reference
+ * @throws WatcherError `key_column_excluded`.
+ */
 export function selectTables(
   schema: SchemaSnapshot,
   facts: ServerFacts,
   options: MysqlDriverOptions,
+  ancestors: readonly ReferencingTable[] = [],
 ): TableSelection {
   const tables: TableDefinition[] = [];
   const excluded: ExcludedTable[] = [];
-  const redump = options.onUnloggedCascade === 'redump' && !logsCascades(facts);
   for (const table of schema) {
     const key = chooseKey(table, options.keyColumns[`${table.schema}.${table.name}`]);
     const reason =
@@ -65,7 +73,10 @@ export function selectTables(
     if (reason !== null) excluded.push(exclude(table, reason));
     else if (key.kind === 'key') tables.push(define(table, key.columns, options));
   }
-  return { tables, excluded, cascades: redump ? cascadeTargets(schema) : new Map() };
+  const cascades = redumpsCascades(facts, options)
+    ? cascadeTargets([...schema, ...ancestors])
+    : new Map<string, CascadeTargets>();
+  return { tables, excluded, cascades };
 }
 
 /** Engines whose reads of one snapshot agree. */
