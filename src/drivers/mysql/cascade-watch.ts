@@ -50,7 +50,8 @@ export class CascadeWatch {
   begin(commit: MysqlPosition): void {
     if (commit === this.#commit) return;
     this.#commit = commit;
-    this.#said.clear();
+    // Also an empty set costs something to clear.
+    if (this.#said.size > 0) this.#said.clear();
   }
 
   /** @param binding null: the table is not of the sync, and each of its updates counts */

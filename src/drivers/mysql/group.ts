@@ -52,13 +52,13 @@ export class Group {
   messages = 0;
   /** What was staged under this id is forgotten with the last part. */
   releases: string | null = null;
-  readonly #savepoints = new Savepoints();
+  #savepoints: Savepoints | null = null;
   #changes: Change[] = [];
   #bytes = 0;
   #parts = 0;
   /** Tables without transactions. */
   #lasting: Map<string, Relation> | null = null;
-  readonly #handedOut = new Map<string, HandedOut>();
+  #handedOut: Map<string, HandedOut> | null = null;
 
   /** @param first the event that it begins with */
   constructor(start: GroupStart, first: LogEvent) {
@@ -115,6 +115,7 @@ export class Group {
     kind: 'savepoint' | 'rollback_to' | 'release',
     name: string,
   ): readonly CatalogEvent[] | null {
+    this.#savepoints ??= new Savepoints();
     if (kind === 'savepoint') this.#savepoints.set(name, this.messages);
     else if (kind === 'release') this.#savepoints.release(name);
     else {
@@ -135,10 +136,10 @@ export class Group {
     );
     if (before > 0) this.#bytes *= this.#changes.length / before;
     const events: CatalogEvent[] = [];
-    for (const { relation, row } of this.#handedOut.values()) {
+    for (const { relation, row } of this.#handedOut?.values() ?? []) {
       if (row < from) continue;
       events.push(redump(relation, why));
-      this.#handedOut.delete(relation.tableId);
+      this.#handedOut?.delete(relation.tableId);
     }
     return events;
   }
@@ -192,6 +193,7 @@ export class Group {
   #note(change: Change): void {
     if (this.#stands(change)) return;
     const { relation, messagesBefore: row } = change;
+    this.#handedOut ??= new Map();
     const known = this.#handedOut.get(relation.tableId);
     if (known === undefined) this.#handedOut.set(relation.tableId, { relation, row });
     else known.row = row;

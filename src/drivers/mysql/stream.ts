@@ -3,6 +3,7 @@ import { Assembler } from './assemble.ts';
 import type { StreamBinlog } from './log-access.ts';
 import { readLog } from './log-reader.ts';
 import { createLogTables } from './log-tables.ts';
+import type { Assembled, Messages } from './outlet.ts';
 import { mysqlPosition } from './snapshot-mark.ts';
 import { classify } from './statement.ts';
 
@@ -20,7 +21,13 @@ export const streamBinlog: StreamBinlog = async function* streamBinlog(
   for await (const batch of log) {
     for (const event of batch) {
       const assembled = assembler.handle(event, signal);
-      if (!Array.isArray(assembled) || assembled.length > 0) yield* assembled;
+      // `yield*` of an array would wait for each message twice.
+      if (isReady(assembled)) for (const message of assembled) yield message;
+      else yield* assembled;
     }
   }
 };
+
+function isReady(assembled: Assembled): assembled is Messages {
+  return Array.isArray(assembled);
+}

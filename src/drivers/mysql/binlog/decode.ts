@@ -17,6 +17,7 @@ import { parseTransactionPayload, type TransactionPayload } from './payload.ts';
 import { parseQuery, type Query } from './query.ts';
 import type { ByteReader } from './reader.ts';
 import { parseRows, type RowsEvent, type RowsFormat } from './rows.ts';
+import { SessionParser } from './status-variables.ts';
 import { type TableMap, TableMapParser } from './table-map.ts';
 
 export type EventBody =
@@ -43,6 +44,7 @@ export type BinlogEvent = EventBody & { readonly header: EventHeader };
 /** The server, as far as it changes how events read. */
 interface Format {
   readonly tableMaps: TableMapParser;
+  readonly sessions: SessionParser;
   readonly mariadb: boolean;
   readonly tableIdBytes: 4 | 6;
 }
@@ -80,8 +82,8 @@ const notice =
 const parsers: ReadonlyMap<number, Parse> = new Map<number, Parse>([
   [t.formatDescription, parseFormatDescription],
   [t.rotate, control.parseRotate],
-  [t.query, (reader) => parseQuery(reader, false)],
-  [t.mariadbQueryCompressed, (reader) => parseQuery(reader, true)],
+  [t.query, (reader, _, { sessions }) => parseQuery(reader, sessions, false)],
+  [t.mariadbQueryCompressed, (reader, _, { sessions }) => parseQuery(reader, sessions, true)],
   [t.xid, control.parseXid],
   [t.xaPrepare, control.parseXaPrepare],
   [t.gtid, gtid.parseGtid],
@@ -121,7 +123,7 @@ const statementTypes: ReadonlySet<number> = new Set([
 
 export class BinlogDecoder {
   #checksum: ChecksumAlgorithm;
-  #format: Format = { tableMaps: new TableMapParser(), mariadb: false, tableIdBytes: 6 };
+  #format: Format = { ...newParsers(), mariadb: false, tableIdBytes: 6 };
 
   /** `checksum`: what was agreed on the connection; it holds until the first FORMAT_DESCRIPTION. */
   constructor(checksum: ChecksumAlgorithm) {
@@ -155,7 +157,9 @@ export class BinlogDecoder {
     if (parse === undefined) throw unknownEvent(header.type);
     const event = parse(reader, header, this.#format);
     reader.finish();
-    return Object.assign(event, { header });
+    const whole = event as EventBody & { header: EventHeader };
+    whole.header = header;
+    return whole;
   }
 
   #follow(description: FormatDescription): void {
@@ -163,8 +167,13 @@ export class BinlogDecoder {
     // Only servers before 5.1.4 write table ids of 4 bytes.
     const tableIdBytes = description.postHeaderBytes[t.tableMap - 1] === 6 ? 4 : 6;
     const { mariadb } = description;
-    this.#format = { tableMaps: new TableMapParser(), mariadb, tableIdBytes };
+    this.#format = { ...newParsers(), mariadb, tableIdBytes };
   }
+}
+
+/** They remember what they have read last. */
+function newParsers(): Pick<Format, 'tableMaps' | 'sessions'> {
+  return { tableMaps: new TableMapParser(), sessions: new SessionParser() };
 }
 
 /** A server that has decrypted the events for us marks it as one that says nothing. */

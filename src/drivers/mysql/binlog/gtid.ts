@@ -23,7 +23,7 @@ export interface AnonymousGtid {
 
 export function parseGtid(reader: ByteReader): Gtid {
   reader.skip(1); // may have statement-based changes
-  const uuid = formatUuid(reader.view(16));
+  const uuid = readUuid(reader);
   const gno = reader.int64();
   if (gno < 1n) throw malformed('a GTID with no number');
   return { type: 'gtid', uuid, tag: '', gno, committedAtMicros: gtidTail(reader) };
@@ -133,7 +133,24 @@ function parseTaggedField(reader: ByteReader, field: number, draft: TaggedDraft)
   }
 }
 
+let lastHex = '';
+let lastUuid = '';
+
+/** Mostly that of the transaction before. */
+function readUuid(reader: ByteReader): string {
+  const start = reader.take(16);
+  const hex = reader.bytes.toString('hex', start, start + 16);
+  if (hex !== lastHex) {
+    lastHex = hex;
+    lastUuid = hyphenated(hex);
+  }
+  return lastUuid;
+}
+
 export function formatUuid(bytes: Buffer): string {
-  const hex = bytes.toString('hex');
+  return hyphenated(bytes.toString('hex'));
+}
+
+function hyphenated(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -31,14 +31,13 @@ export const checksumBytes = 4;
 /** @throws WatcherError `unsupported_event` when `bytes` is not exactly one event. */
 export function parseHeader(bytes: Buffer): EventHeader {
   if (bytes.length < headerBytes) throw truncated();
-  const reader = new ByteReader(bytes);
   const header: EventHeader = {
-    timestamp: reader.uint32(),
-    type: reader.uint8(),
-    serverId: reader.uint32(),
-    sizeBytes: reader.uint32(),
-    nextOffset: reader.uint32(),
-    flags: reader.uint16(),
+    timestamp: bytes.readUInt32LE(0),
+    type: bytes.readUInt8(4),
+    serverId: bytes.readUInt32LE(5),
+    sizeBytes: bytes.readUInt32LE(9),
+    nextOffset: bytes.readUInt32LE(13),
+    flags: bytes.readUInt16LE(flagsOffset),
   };
   if (header.sizeBytes !== bytes.length) {
     throw malformed(`type ${header.type}: its size field is not its size`);
@@ -58,10 +57,7 @@ export function checkedBody(
   if (checksum === 'none') return new ByteReader(bytes, headerBytes);
   const end = bytes.length - checksumBytes;
   if (end < headerBytes) throw truncated();
-  if (
-    !mayBeStale(bytes, header, end) &&
-    checksumOf(bytes, header, end) !== bytes.readUInt32LE(end)
-  ) {
+  if (!mayBeStale(bytes, header, end) && !isIntact(bytes, header)) {
     throw new WatcherError('unsupported_event', {
       message: `The checksum of a binlog event (type ${header.type}) is wrong: it was damaged on disk or on the way`,
       remedy: 'Check the binlog on the server with mysqlbinlog --verify-binlog-checksum.',
@@ -79,12 +75,14 @@ function mayBeStale(bytes: Buffer, header: EventHeader, end: number): boolean {
 }
 
 const flagsOffset = 17;
+/** The CRC-32 of whatever is followed by its own CRC-32: there is no need to cut it off. */
+const intactResidue = 0x2144df1c;
 
-function checksumOf(bytes: Buffer, header: EventHeader, end: number): number {
+function isIntact(bytes: Buffer, header: EventHeader): boolean {
   const inUse = (header.flags & headerFlags.binlogInUse) !== 0;
-  if (header.type !== eventTypes.formatDescription || !inUse) return crc32(bytes.subarray(0, end));
+  if (header.type !== eventTypes.formatDescription || !inUse) return crc32(bytes) === intactResidue;
   // The flag "this file is in use" is cleared in place when the file is closed: it is not in the checksum.
   const head = Buffer.from(bytes.subarray(0, headerBytes));
   head.writeUInt16LE(header.flags & ~headerFlags.binlogInUse, flagsOffset);
-  return crc32(bytes.subarray(headerBytes, end), crc32(head));
+  return crc32(bytes.subarray(headerBytes), crc32(head)) === intactResidue;
 }

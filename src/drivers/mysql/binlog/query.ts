@@ -4,7 +4,7 @@
  */
 import { inflateMariadb } from './inflate.ts';
 import { type ByteReader, malformed } from './reader.ts';
-import { parseStatusVariables, type StatusVariables } from './status-variables.ts';
+import type { SessionParser, StatusVariables } from './status-variables.ts';
 import { decodeLenient } from './values/charset.ts';
 
 export interface Query {
@@ -19,12 +19,16 @@ export interface Query {
   readonly session: StatusVariables;
 }
 
-export function parseQuery(reader: ByteReader, compressed: boolean): Query {
+export function parseQuery(
+  reader: ByteReader,
+  sessions: SessionParser,
+  compressed: boolean,
+): Query {
   const threadId = reader.uint32();
   reader.skip(4); // how long it ran, in seconds
   const schemaBytes = reader.uint8();
   const errorCode = reader.uint16();
-  const session = parseStatusVariables(reader.view(reader.uint16()));
+  const session = sessions.parse(reader, reader.uint16());
   const schema = reader.text(schemaBytes);
   if (reader.uint8() !== 0) throw malformed('a database name without its end');
   const statement = compressed ? inflateMariadb(reader.rest()) : reader.rest();

@@ -80,10 +80,13 @@ export class TableMapParser {
   readonly #known = new Map<number, { readonly body: Buffer; readonly map: TableMap }>();
 
   parse(reader: ByteReader, options: Parameters<typeof parseTableMap>[1]): TableMap {
-    const body = reader.rest();
-    const known = body.length < 6 ? undefined : this.#known.get(body.readUIntLE(0, 6));
-    if (known?.body.equals(body)) return { ...known.map };
-    const copy = Buffer.from(body);
+    const { bytes, offset, end } = reader;
+    const known = reader.remaining < 6 ? undefined : this.#known.get(bytes.readUIntLE(offset, 6));
+    if (known?.body.compare(bytes, offset, end) === 0) {
+      reader.skip(end - offset);
+      return { ...known.map };
+    }
+    const copy = Buffer.from(reader.rest());
     const map = parseTableMap(new ByteReader(copy), options);
     if (this.#known.size >= maxKnown) this.#known.clear();
     if (copy.length >= 6) this.#known.set(copy.readUIntLE(0, 6), { body: copy, map: { ...map } });
