@@ -114,3 +114,36 @@ test.skipIf(missing('mysql') !== undefined)(
     for (const name of names) await sync.agrees(name, 2_000);
   },
 );
+
+test('MariaDB: times in the format of 5.3, which are left out, and tables with such that are not of the sync', async () => {
+  const digits = [0, 1, 2, 3, 4, 5, 6];
+  const times = digits.map(
+    (n) => `t${n} TIME(${n}), d${n} DATETIME(${n}), s${n} TIMESTAMP(${n}) NULL`,
+  );
+  const names = digits.flatMap((n) => [`t${n}`, `d${n}`, `s${n}`]);
+  const values = digits.map(
+    () => `'-10:11:12.987654', '2020-01-01 10:00:00.987654', '2020-01-01 10:00:00.987654'`,
+  );
+  const row = (id: number) => `(${id}, ${values.join(', ')}, ${id}, 'x${id}')`;
+  const setup = `SET GLOBAL mysql56_temporal_format = OFF;
+    CREATE TABLE old (id INT PRIMARY KEY, ${times.join(', ')}, n INT, v VARCHAR(9)); CREATE TABLE _other LIKE old; SET GLOBAL mysql56_temporal_format = DEFAULT;
+    INSERT INTO old VALUES ${row(1)}, ${row(2)}`;
+  await using sync = await startMysqlSync({
+    server: mariadb(),
+    setup,
+    config: {
+      tables: { exclude: ['*._other'] },
+      columns: {
+        exclude: names.filter((name) => /[1-6]/.test(name)).map((name) => `*.old.${name}`),
+      },
+    },
+  });
+  const agree = async () => {
+    await sync.caughtUp();
+    await sync.agrees({ table: 'old', columns: 'id, t0, d0, s0, n, v' }, 2_000);
+  };
+  await agree();
+  await sync.sql(`INSERT INTO old VALUES ${row(3)}, ${row(4)}; INSERT INTO _other VALUES ${row(1)}, ${row(2)};
+    UPDATE old SET n = 7, t6 = NULL WHERE id < 4; UPDATE _other SET n = 7; DELETE FROM old WHERE id = 4; DELETE FROM _other`);
+  await agree();
+});

@@ -49,7 +49,9 @@ export class RowDecoder {
   /** @throws WatcherError as `columnReader`, with the name of the column. */
   constructor(map: TableMap, options: RowDecoderOptions) {
     this.#map = map;
-    const skips = map.columns.map((column) => skipped(columnSkip(column)));
+    const skips = map.columns.map((column, index) =>
+      skipped(columnSkip(column, options.hints?.[index]?.digits)),
+    );
     const wanted = map.columns.map((_, index) => options.isWanted?.(index) !== false);
     const read = map.columns.map((column, index): ReadValue => {
       if (wanted[index] === false) return skips[index] as ReadValue;

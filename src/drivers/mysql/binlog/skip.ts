@@ -22,9 +22,22 @@ const fixedBytes: ReadonlyMap<number, number> = new Map([
   [t.timestamp, 4],
 ]);
 
-/** Goes past one value of the column that is not NULL. */
-export function columnSkip(column: ColumnMap): Skip {
-  const fixed = fixedSize(column);
+/**
+ * By digits of the fraction: what the values of MariaDB 5.3 take, which keep their types (mysql56_temporal_format=OFF).
+ * Source: MariaDB, `Type_handler_time::hires_bytes` and the same of the others.
+ */
+const oldFractionBytes: ReadonlyMap<number, readonly number[]> = new Map([
+  [t.time, [3, 4, 4, 5, 5, 5, 6]],
+  [t.datetime, [8, 6, 6, 7, 7, 7, 8]],
+  [t.timestamp, [4, 5, 5, 6, 6, 7, 7]],
+]);
+
+/**
+ * Goes past one value of the column that is not NULL.
+ * @param digits of the fraction, as `ColumnHints.digits`
+ */
+export function columnSkip(column: ColumnMap, digits = 0): Skip {
+  const fixed = oldFractionBytes.get(column.type)?.[digits] ?? fixedSize(column);
   if (fixed !== null) return (reader) => reader.skip(fixed);
   const lengthBytes = prefixBytes(column);
   return (reader) => reader.skip(reader.uint(lengthBytes));
