@@ -1,6 +1,7 @@
 /** What the driver asks of a server and of its tables, and what it says when that is missing. */
 import { expect, test } from 'vitest';
 import type { MysqlDriverOptions } from '../../src/drivers/mysql/driver.ts';
+import { streamBinlog } from '../../src/drivers/mysql/stream.ts';
 import { createMysqlDatabase } from '../support/mysql-database.ts';
 import {
   collect,
@@ -308,6 +309,20 @@ describeMysql(all, (server, flavour) => {
     stop.abort(new Error('stopped'));
     await expect(dump).rejects.toThrow('stopped');
     await locker.query('UNLOCK TABLES');
+  });
+
+  test('what is retained is known on a source where nothing happens after the first dump', async () => {
+    await using database = await createMysqlDatabase(server());
+    await database.query('CREATE TABLE a (id INT PRIMARY KEY) ENGINE = InnoDB');
+    const changes = { sampleIntervalMs: 50 };
+    await using driver = openMysqlDriver(mysqlOptions(database, changes), streamBinlog);
+    const { identity } = await driver.prepare(null, signal);
+    const dump = await driver.dump(signal);
+    await collect(dump);
+    const from = { position: dump.position, identity, partial: null };
+    const nothingStaged = { async *read() {} };
+    for await (const _ of driver.stream(from, signal, nothingStaged)) break;
+    await until(() => driver.status().retainedLogBytes !== null, { what: 'it is known' });
   });
 
   test('status: what is not read yet, and how far apart two positions are', async () => {

@@ -173,6 +173,8 @@ export class MysqlSession {
   ): AsyncGenerator<StreamMessage> {
     const attempt = this.#require();
     const signal = this.#signal(caller);
+    // What the stream begins after is durable: after a first dump nobody has acknowledged it yet.
+    this.#durable = mysqlPosition(from.position);
     let said: string | null = null;
     let { excluded } = attempt.prepared.selection;
     const context = this.#context(attempt);
