@@ -54,7 +54,10 @@ export async function readEvents(
       : ({ file, end }: LogEvent) => comparePlaces({ file, offset: end }, last) >= 0;
   for await (const batch of readLog(options, from, signal)) {
     found.push(...batch.filter(({ start, end }) => start < end));
-    if (batch.some(isLast)) return found;
+    if (!batch.some(isLast)) continue;
+    // Others write on.
+    if (typeof last === 'function') return found;
+    return found.filter(({ file, start }) => comparePlaces({ file, offset: start }, last) < 0);
   }
   throw new Error('the log has an end');
 }
