@@ -11,6 +11,7 @@ import type { ConnectTarget, SourceConnection } from './connection.ts';
 import { connect } from './connection.ts';
 import type { ServerError } from './errors.ts';
 import { registerCommand } from './log-commands.ts';
+import type { TakePayload } from './log-packets.ts';
 import { PacketSplitter } from './log-packets.ts';
 import type { LogRequest } from './log-request.ts';
 import { requestLog } from './log-request.ts';
@@ -49,7 +50,6 @@ export class LogConnection {
   readonly #socket: Socket;
   readonly #silentMs: number;
   readonly #splitter = new PacketSplitter();
-  #arrived: Buffer[] = [];
   #events: Buffer[] = [];
   #bytes = 0;
   #full = false;
@@ -139,12 +139,10 @@ export class LogConnection {
     this.#heard += 1;
     this.#timer?.refresh();
     try {
-      this.#splitter.push(chunk, this.#arrived);
-      for (const payload of this.#arrived) this.#packet(payload);
+      this.#splitter.push(chunk, this.#packet);
     } catch (error) {
       this.#fail(error);
     }
-    this.#arrived = [];
     if (this.#bytes >= waitingBytes && !this.#full && this.#failure === null) {
       this.#full = true;
       this.#quiet();
@@ -153,14 +151,14 @@ export class LogConnection {
     if (this.#events.length > 0) this.#signal();
   }
 
-  #packet(payload: Buffer): void {
+  readonly #packet: TakePayload = (bytes, start, end) => {
     if (this.#failure !== null) return;
-    const first = payload[0];
-    if (first === status.error) this.#fail(toServerError(payload));
-    else if (first === status.event) this.#add(payload.subarray(1));
+    const first = start < end ? bytes[start] : undefined;
+    if (first === status.error) this.#fail(toServerError(bytes.subarray(start, end)));
+    else if (first === status.event) this.#add(bytes.subarray(start + 1, end));
     else
       this.#fail(this.#ended('the server ended it: it is shutting down, or the reader was killed'));
-  }
+  };
 
   #add(event: Buffer): void {
     if (this.#searching && !isHead(event)) {

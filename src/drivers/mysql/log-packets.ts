@@ -13,6 +13,8 @@ const statusBytes = 1;
 /** max_allowed_packet is 1 GiB at most, and an event may be a little longer. */
 const maxEventBytes = 0x4000_0000 + 0x10_0000;
 
+export type TakePayload = (bytes: Buffer, start: number, end: number) => void;
+
 const empty = Buffer.alloc(0);
 
 export class PacketSplitter {
@@ -26,10 +28,11 @@ export class PacketSplitter {
   #continues = false;
 
   /**
-   * Appends the payloads that end in this chunk. They are views of it, where they lie in it whole.
+   * Hands out the payloads that end in this chunk: from where to where, of which bytes. Those are the chunk, where it
+   * has the payload whole; they are never written to again.
    * @throws WatcherError `unsupported_event` when an event over 16 MB is longer than it says.
    */
-  push(chunk: Buffer, payloads: Buffer[]): void {
+  push(chunk: Buffer, take: TakePayload): void {
     let bytes = chunk;
     if (this.#head.length > 0) {
       bytes = Buffer.concat([this.#head, chunk]);
@@ -40,18 +43,18 @@ export class PacketSplitter {
       if (this.#missing > 0) {
         at = this.#fill(bytes, at);
         if (this.#missing > 0) return;
-        this.#endOfPacket(payloads);
+        this.#endOfPacket(take);
       }
       if (bytes.length - at < packetHeaderBytes) break;
       const length = bytes.readUIntLE(at, 3);
       at += packetHeaderBytes;
       if (this.#payload === null && length < longestPacket && at + length <= bytes.length) {
-        payloads.push(bytes.subarray(at, at + length));
+        take(bytes, at, at + length);
         at += length;
         continue;
       }
       this.#begin(length);
-      if (length === 0) this.#endOfPacket(payloads);
+      if (length === 0) this.#endOfPacket(take);
     }
     this.#head = bytes.subarray(at);
   }
@@ -75,12 +78,12 @@ export class PacketSplitter {
     return end;
   }
 
-  #endOfPacket(payloads: Buffer[]): void {
+  #endOfPacket(take: TakePayload): void {
     const payload = this.#payload;
     if (payload === null) return;
     if (!this.#continues) {
-      payloads.push(payload.subarray(0, this.#filled));
       this.#payload = null;
+      take(payload, 0, this.#filled);
     } else if (this.#filled === longestPacket) {
       this.#payload = wholeEvent(payload);
     }

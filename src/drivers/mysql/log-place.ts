@@ -77,8 +77,17 @@ export function positionOf({ gtid, file, offset }: LogEnd): MysqlPosition {
 
 /** `binlog.000012` → 12. Beyond 999999 the names grow, so they cannot be compared as texts. */
 export function fileNumber(file: string): number {
-  return Number(/\.(\d+)$/.exec(file)?.[1] ?? Number.NaN);
+  const known = fileNumbers.get(file);
+  if (known !== undefined) return known;
+  const number = Number(/\.(\d+)$/.exec(file)?.[1] ?? Number.NaN);
+  if (fileNumbers.size >= maxFileNumbers) fileNumbers.clear();
+  fileNumbers.set(file, number);
+  return number;
 }
+
+/** Places are compared for each transaction, and nearly all are in two files: where the log is read, and where it ends. */
+const fileNumbers = new Map<string, number>();
+const maxFileNumbers = 100;
 
 /** Negative, zero or positive as `a` is before, at or after `b`; both are of one server. */
 export function comparePlaces(a: LogPlace, b: LogPlace): number {

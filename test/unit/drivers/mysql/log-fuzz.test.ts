@@ -243,7 +243,9 @@ test('random bytes from the socket, in random pieces: packets or an error', () =
       const splitter = new PacketSplitter();
       const payloads: Buffer[] = [];
       try {
-        for (const each of chunks) splitter.push(each, payloads);
+        for (const each of chunks) {
+          splitter.push(each, (bytes, start, end) => payloads.push(bytes.subarray(start, end)));
+        }
       } catch (error) {
         expect(error).toBeInstanceOf(WatcherError);
       }

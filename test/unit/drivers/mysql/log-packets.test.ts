@@ -22,7 +22,9 @@ function split(bytes: Buffer, chunkBytes: number): Buffer[] {
   const splitter = new PacketSplitter();
   const payloads: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    splitter.push(bytes.subarray(at, at + chunkBytes), payloads);
+    splitter.push(bytes.subarray(at, at + chunkBytes), (whole, start, end) =>
+      payloads.push(whole.subarray(start, end)),
+    );
   }
   return payloads;
 }
