@@ -3,12 +3,7 @@
  * catalog then, and a table that changes is dumped again.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect } from '../../src/drivers/mysql/connection.ts';
-import { readSelection } from '../../src/drivers/mysql/prepare.ts';
-import { readServerFacts } from '../../src/drivers/mysql/server-facts.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../../tools/testenv/mysql.ts';
-import { createMysqlDatabase } from '../support/mysql-database.ts';
-import { mysqlOptions } from '../support/mysql-driver.ts';
 import { series } from '../support/mysql-series.ts';
 import { type MysqlTestSync, startMysqlSync } from '../support/mysql-sync.ts';
 import { missing } from '../support/servers.ts';
@@ -145,38 +140,5 @@ describe.each(['mysql', 'mariadb'] as const)('%s', (name) => {
   test.skipIf(skipped)('after all that nothing has failed', async () => {
     await sync.caughtUp();
     expect(await sync.status()).toMatchObject({ last_error: null, state: 'streaming' });
-  });
-
-  test.skipIf(skipped)('no table is missed while statements change it', async () => {
-    await using database = await createMysqlDatabase(server);
-    await database.query('CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)');
-    const { host, port, user, password } = server;
-    const tls = { mode: 'disable', ca: null } as const;
-    const limits = { applicationName: 'test', connectTimeoutMs: 5_000 };
-    const { signal } = new AbortController();
-    const connection = await connect({ host, port, user, password, tls, ...limits }, signal);
-    const facts = await readServerFacts(connection);
-    const options = mysqlOptions(database);
-    const expected = [{ schema: database.name, name: 't' }];
-    let altering = true;
-    const alters = (async () => {
-      for (let step = 0; altering; step += 1) {
-        await database.query(
-          `ALTER TABLE t ADD c${step} INT; ALTER TABLE t ENGINE = InnoDB, DROP c${step}`,
-        );
-      }
-    })();
-    const seen = new Set<string>();
-    for (let read = 0; read < 60; read += 1) {
-      const { tables, excluded } = await readSelection(connection, facts, options, {
-        expected,
-        changed: [],
-      });
-      seen.add(JSON.stringify([tables.map(({ key }) => key), excluded]));
-    }
-    altering = false;
-    await alters;
-    await connection.close();
-    expect([...seen]).toEqual(['[[["id"]],[]]']);
   });
 });

@@ -1,6 +1,10 @@
 /** Tables that change while they are streamed, and while nobody reads: what is in etcd is what is in the tables. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect } from '../../src/drivers/mysql/connection.ts';
+import { readSelection } from '../../src/drivers/mysql/prepare.ts';
+import { readServerFacts } from '../../src/drivers/mysql/server-facts.ts';
 import { createMysqlDatabase, type MysqlTestDatabase } from '../support/mysql-database.ts';
+import { mysqlOptions } from '../support/mysql-driver.ts';
 import { series } from '../support/mysql-series.ts';
 import { type MysqlTestSync, startMysqlSync } from '../support/mysql-sync.ts';
 import { describeMysql } from '../support/servers.ts';
@@ -11,7 +15,7 @@ CREATE TABLE t (id INT PRIMARY KEY, a INT, b VARCHAR(20)); INSERT INTO t SELECT 
 CREATE TABLE keyed (a INT, b INT, PRIMARY KEY (a)); INSERT INTO keyed VALUES (1, 10), (2, 20);
 CREATE TABLE x (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO x VALUES (1, 'x');
 CREATE TABLE y (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO y VALUES (1, 'y'), (2, 'y');
-CREATE TABLE big (id INT PRIMARY KEY, v INT); INSERT INTO big SELECT n, n FROM ${series(1, 20_000)};
+CREATE TABLE big (id INT PRIMARY KEY, v INT); INSERT INTO big SELECT n, n FROM ${series(1, 6_000)};
 CREATE TABLE parted (id INT PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (20));
 INSERT INTO parted VALUES (1, 1), (2, 2), (11, 11);
 CREATE TABLE spare (id INT PRIMARY KEY, v INT); INSERT INTO spare VALUES (5, 500);
@@ -157,7 +161,7 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
     const writer = await sync.database.connect();
     let writing = true;
     const writes = (async () => {
-      for (let id = 1; writing; id = (id % 20_000) + 1) {
+      for (let id = 1; writing; id = (id % 6_000) + 1) {
         await writer.query(`UPDATE big SET v = v + 1 WHERE id = ${id}`);
       }
     })();
@@ -273,5 +277,37 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
       'ALTER TABLE kept ADD SYSTEM VERSIONING; UPDATE kept SET v = 8 WHERE id = 1; DELETE FROM kept WHERE id = 30',
       kept,
     );
+  });
+
+  // information_schema of these shows a table that is being changed in part, or not at all, one time in fifty.
+  test.runIf(flavour !== 'mysql')('no table is missed while statements change it', async () => {
+    await using database = await createMysqlDatabase(server());
+    await database.query('CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)');
+    const { host, port, user, password } = server();
+    const tls = { mode: 'disable', ca: null } as const;
+    const limits = { applicationName: 'test', connectTimeoutMs: 5_000 };
+    const target = { host, port, user, password, tls, ...limits };
+    const connection = await connect(target, new AbortController().signal);
+    const facts = await readServerFacts(connection);
+    const options = mysqlOptions(database);
+    const expected = [{ schema: database.name, name: 't' }];
+    let changing = true;
+    const changes = (async () => {
+      while (changing) {
+        await database.query(
+          'RENAME TABLE t TO u, u TO t; ALTER TABLE t ADD x INT; ALTER TABLE t ENGINE = InnoDB, DROP x; TRUNCATE TABLE t',
+        );
+      }
+    })();
+    const seen = new Set<string>();
+    for (let read = 0; read < 80; read += 1) {
+      const steady = { expected, changed: [] };
+      const { tables, excluded } = await readSelection(connection, facts, options, steady);
+      seen.add(JSON.stringify([tables.map(({ key }) => key), excluded]));
+    }
+    changing = false;
+    await changes;
+    await connection.close();
+    expect([...seen]).toEqual(['[[["id"]],[]]']);
   });
 });
