@@ -209,8 +209,11 @@ describe.skipIf(program === null)(title, () => {
 
     server.remove('archive');
     await server.start();
-    await page.getByRole('button', { name: 'Try now' }).click();
-    await page.getByText('Live', { exact: true }).waitFor();
+    // It tries by itself, too: the button may be gone before it can be reached.
+    await page.evaluate(
+      `[...document.querySelectorAll('button')].find((each) => each.textContent === 'Try now' && each.checkVisibility())?.click()`,
+    );
+    await page.getByText('Live', { exact: true }).waitFor({ timeout: 45_000 });
     // It went while nobody listened.
     await page.getByRole('article', { name: 'archive' }).waitFor({ state: 'detached' });
     expect(await page.getByText(/What you see is of/).isVisible()).toBe(false);
