@@ -5,17 +5,20 @@ import { once } from 'node:events';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMysqlDriver } from '../../src/drivers/mysql/driver.ts';
 import type { MysqlDriverOptions } from '../../src/drivers/mysql/options.ts';
-import { streamBinlog } from '../../src/drivers/mysql/stream.ts';
-import type { Change } from '../../src/replication/change.ts';
+import type { Change, Relation } from '../../src/replication/change.ts';
 import type { RowChunk } from '../../src/replication/driver.ts';
 import type { MysqlPosition } from '../../src/replication/position.ts';
-import { createRowMapper, isFull, type RowMapper } from '../../src/replication/row-mapper.ts';
+import type { RowMapper } from '../../src/replication/row-mapper.ts';
+import { isFull } from '../../src/replication/row-mapper.ts';
 import type { MysqlServer } from '../testenv/mysql.ts';
 import { nothingStaged, type PlainFigures, silent, tableName } from './database.ts';
 import { type Figure, measure } from './figures.ts';
 import { ownCpuSeconds } from './processes.ts';
+
+type DriverModule = typeof import('../../src/drivers/mysql/driver.ts');
+type StreamModule = typeof import('../../src/drivers/mysql/stream.ts');
+type RowMapperModule = typeof import('../../src/replication/row-mapper.ts');
 
 export interface MysqlSource {
   readonly server: MysqlServer;
@@ -23,7 +26,12 @@ export interface MysqlSource {
   readonly keyPrefix: string;
 }
 
-function driverOf({ server, database }: MysqlSource) {
+/** A module as it is built, and runs: what a loader makes of the sources is slower. */
+async function built<Module>(path: string): Promise<Module> {
+  return (await import(new URL(`../../dist/${path}`, import.meta.url).href)) as Module;
+}
+
+async function driverOf({ server, database }: MysqlSource) {
   const options: MysqlDriverOptions = {
     sync: 'bench',
     host: server.host,
@@ -44,6 +52,8 @@ function driverOf({ server, database }: MysqlSource) {
     onUnloggedCascade: 'refuse',
     logger: silent,
   };
+  const { createMysqlDriver } = await built<DriverModule>('drivers/mysql/driver.js');
+  const { streamBinlog } = await built<StreamModule>('drivers/mysql/stream.js');
   return createMysqlDriver(options, streamBinlog);
 }
 
@@ -75,8 +85,7 @@ export async function readByProgram(
       measureReader(rows, source, () => toNothing(program, [...from, ...args, ...files]));
     return {
       copied: await run(['--raw', `--result-file=${dir}/`]),
-      // Without the rows in base64 once more, which take it longer.
-      printed: await run(['-vv', '--base64-output=DECODE-ROWS']),
+      printed: await run(['-vv']),
     };
   } finally {
     await rm(dir, { recursive: true });
@@ -104,9 +113,10 @@ export async function readByDriver(
   position: MysqlPosition,
   rows: number,
 ): Promise<Figure> {
-  const driver = driverOf(source);
+  const driver = await driverOf(source);
   const stop = new AbortController();
-  const throwAway = bytesOfRows(source.keyPrefix);
+  const { createRowMapper } = await built<RowMapperModule>('replication/row-mapper.js');
+  const throwAway = bytesOfRows((relation) => createRowMapper(relation, source.keyPrefix));
   try {
     const { identity } = await driver.prepare(null, stop.signal);
     const from = { position, identity, partial: null };
@@ -125,12 +135,12 @@ export async function readByDriver(
 }
 
 /** What the sink does with rows before they are sent. */
-function bytesOfRows(keyPrefix: string): (change: Change) => void {
+function bytesOfRows(mapperOf: (relation: Relation) => RowMapper): (change: Change) => void {
   const bytes = Buffer.allocUnsafe(64 * 1024);
   let mapper: RowMapper | null = null;
   return (change) => {
     if (change.op !== 'insert' || !isFull(change.row)) throw new Error(`${change.op} was not made`);
-    if (mapper?.relation !== change.relation) mapper = createRowMapper(change.relation, keyPrefix);
+    if (mapper?.relation !== change.relation) mapper = mapperOf(change.relation);
     bytes.write(mapper.valueOf(change.row), bytes.write(mapper.keyOf(change.row)));
   };
 }
@@ -140,7 +150,7 @@ export async function dumpByDriver(
   rows: number,
   take: (chunk: RowChunk) => void,
 ): Promise<Figure> {
-  const driver = driverOf(source);
+  const driver = await driverOf(source);
   const never = new AbortController().signal;
   try {
     await driver.prepare(null, never);
