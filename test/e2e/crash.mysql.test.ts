@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { openMariadb, openMysql } from '../../tools/testenv/environment.ts';
 import { startMysql } from '../../tools/testenv/mysql.ts';
 import { describeMysql, etcd, external } from '../support/servers.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { createMysqlSource } from './crash/mysql/source.ts';
 import { runCrashTest } from './crash/run.ts';
 
@@ -20,6 +21,9 @@ async function openWithoutGtids() {
 
 /** Without LOCK TABLES and RELOAD a dump begins without a lock (src/drivers/mysql/snapshot.ts). */
 const least = 'REPLICATION SLAVE, REPLICATION CLIENT, XA_RECOVER_ADMIN';
+
+/** As over a network: more of the log is written between the steps of a dump that begins without a lock. */
+const networkMs = 10;
 
 /** `on`: the server without which the case is skipped. Each begins a dump in another way. */
 const cases = [
@@ -55,7 +59,10 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (_, server) => {
       console.log(`crash test on ${title}: CRASH_SEED=${seed}`);
       await using opened = await open[title]();
       if (opened.own !== undefined) await useSmallFiles(opened.address.url);
-      await using source = await createMysqlSource(opened.address, { title, bulkRows, grants });
+      await using proxy = await startTcpProxy(opened.address);
+      if (grants === least) proxy.delay(networkMs);
+      const options = { title, bulkRows, grants, via: proxy };
+      await using source = await createMysqlSource(opened.address, options);
       const wanted = { etcd: etcd(), seed, kills: rounds ?? kills, pause: title === 'mysql-gtid' };
       const report = await runCrashTest({ source, ...wanted });
       const { problems, differences, rows: _, ...counts } = report;

@@ -16,11 +16,13 @@ export interface MysqlSourceOptions {
   readonly bulkRows: number;
   /** What Watcher's account may do beside SELECT; null: it is the superuser. It decides how a dump begins. */
   readonly grants: string | null;
+  /** Where Watcher finds the server. */
+  readonly via: { readonly host: string; readonly port: number };
 }
 
 export async function createMysqlSource(
   server: MysqlAddress,
-  { title, bulkRows, grants }: MysqlSourceOptions,
+  { title, bulkRows, grants, via }: MysqlSourceOptions,
 ): Promise<CrashSource> {
   const database = await createMysqlDatabase(server);
   const { user, password } =
@@ -30,7 +32,6 @@ export async function createMysqlSource(
   for (const sql of schemaSql(bulkRows)) await database.query(sql);
   const from = await logEnd(database);
   const first = await readStates(database);
-  const { host, port } = server;
   return {
     title,
     tables: tableNames,
@@ -38,7 +39,7 @@ export async function createMysqlSource(
     config: {
       driver: 'mysql',
       database: {
-        ...{ host, port, user, password, name: database.name },
+        ...{ host: via.host, port: via.port, user, password, name: database.name },
         ...{ retry_period: '100ms', replication_status_timeout: '500ms' },
       },
       tables: { include: [`${database.name}.*`], exclude: [`${database.name}.${numbersTable}`] },
