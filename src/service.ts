@@ -18,7 +18,8 @@ import { Reloader, type ReloadTarget } from './reload/reloader.ts';
 import { maxHeldBytes } from './replication/held-changes.ts';
 import { compileTemplate, syncPrefix } from './replication/key-template.ts';
 import type { Log } from './replication/log.ts';
-import { Replicator, type ReplicatorSettings } from './replication/replicator.ts';
+import { Replicator } from './replication/replicator.ts';
+import type { ReplicatorSettings } from './replication/replicator-options.ts';
 import {
   type EtcdContact,
   Observers,

@@ -3,46 +3,20 @@
  * What happens in an attempt is the pipeline's; what becomes of its error is decided here, by its recovery alone.
  */
 import { toWatcherError, type WatcherError } from '../errors.ts';
-import type { PipelineEvents, PipelineOptions, StreamControl } from './attempt.ts';
+import type { PipelineEvents, StreamControl } from './attempt.ts';
 import { attemptEvents } from './attempt-events.ts';
-import { type BackoffPolicy, nextDelayMs } from './backoff.ts';
-import type { Coordination, DumpRequest, Lead, SyncOrders } from './coordination.ts';
+import { nextDelayMs } from './backoff.ts';
+import type { DumpRequest, Lead, SyncOrders } from './coordination.ts';
 import type { Driver } from './driver.ts';
 import { type DropOrder, type DropReport, dropSync } from './drop-sync.ts';
 import { probeUntil } from './idle-probe.ts';
 import { Leadership } from './leadership.ts';
 import { nextState, type SyncEvent } from './lifecycle.ts';
-import type { Log } from './log.ts';
 import { OrderBook } from './order-book.ts';
 import { runPipeline } from './pipeline.ts';
-import type { SyncObserver, SyncStatus } from './status.ts';
-import type { SyncBoard } from './sync-board.ts';
+import type { ReplicatorOptions, ReplicatorSettings } from './replicator-options.ts';
+import type { SyncStatus } from './status.ts';
 import { Wakeup } from './wakeup.ts';
-
-/** What of a sync its configuration says: another one may take its place while the sync runs. */
-export interface ReplicatorSettings {
-  readonly autostart: boolean;
-  /** A fresh driver, with connections of its own, for each attempt. */
-  readonly createDriver: () => Promise<Driver>;
-  readonly pipeline: Omit<
-    PipelineOptions,
-    'driver' | 'sink' | 'progress' | 'events' | 'signal' | 'dumpAnew'
-  >;
-  readonly backoff: BackoffPolicy;
-  /** Failures in a row before the sync fails; 0: it never gives up. */
-  readonly maxAttempts: number;
-}
-
-export interface ReplicatorOptions extends ReplicatorSettings {
-  readonly name: string;
-  readonly board: SyncBoard;
-  readonly coordination: Coordination;
-  readonly observer: SyncObserver;
-  readonly log: Log;
-  readonly encodeStatus: (status: SyncStatus) => string;
-  readonly onEtcdContact: (error: WatcherError | null) => void;
-  readonly random: () => number;
-}
 
 /** A fault of etcd while orders are followed is looked at again after this long. */
 const ordersRetryMs = 1_000;

@@ -1,4 +1,5 @@
-import { Replicator, type ReplicatorSettings } from '../../src/replication/replicator.ts';
+import { Replicator } from '../../src/replication/replicator.ts';
+import type { ReplicatorSettings } from '../../src/replication/replicator-options.ts';
 import type { SyncStatus } from '../../src/replication/status.ts';
 import { Observers, type SupervisedSync, Supervisor } from '../../src/replication/supervisor.ts';
 import { SyncBoard } from '../../src/replication/sync-board.ts';
