@@ -1,4 +1,5 @@
 /** Reading the log while the network, the server or the reader itself misbehaves. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { connect } from '../../src/drivers/mysql/connection.ts';
 import type { LogEvent } from '../../src/drivers/mysql/log-event.ts';
@@ -89,7 +90,7 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
   test('a connection that is reset, and one that is half-open', async () => {
     await using database = await createMysqlDatabase(server());
     await using proxy = await startTcpProxy(database.server);
-    const options = { ...(await optionsOf(database, proxy)), silentMs: 2_500 };
+    const options = { ...(await optionsOf(database, proxy)), silentMs: 5_000 };
     const first = await followed(database, options);
     proxy.drop();
     expect(await first.reader.ended).toMatchObject({ code: 'source_unavailable' });
@@ -122,12 +123,13 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
           const now = proxy.receivedBytes;
           const settled = now === held;
           held = now;
-          // Longer than the connection may be silent.
-          await new Promise((resolve) => setTimeout(resolve, 3_000));
+          await delay(500);
           return settled;
         },
         { what: 'nothing more is sent', timeoutMs: 30_000, failure: reader.ended },
       );
+      // Longer than the connection may be silent.
+      await Promise.race([delay(5_500), reader.ended]);
       expect(held).toBeLessThan((rows / 2) * 1_000_000);
       reader.resume();
       await until(
