@@ -92,7 +92,7 @@ class MisbehavingProxy implements TcpProxy {
       for await (const piece of from.iterator({ destroyOnReturn: false })) {
         if (this.#delayMs > 0) await delay(this.#delayMs);
         await this.#mayFlow();
-        if (!to.write(piece)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+        if (!to.write(piece)) await writable(to);
         if (to.destroyed) throw new Error('the other side is gone');
         count(piece.length);
       }
@@ -150,4 +150,12 @@ export async function startTcpProxy(target: Target): Promise<TcpProxy> {
   const proxy = new MisbehavingProxy(target);
   await proxy.listen();
   return proxy;
+}
+
+/** Until it takes more, or is gone. */
+async function writable(socket: Socket): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
+  over.abort();
 }

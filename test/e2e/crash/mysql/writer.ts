@@ -104,7 +104,7 @@ async function write(client: mysql.Connection, random: Random, shared: Shared) {
       shared.rolledBack += 1;
     }
     // Not all: the log outruns etcd also so, and what is committed is read again.
-    if (random.chance(0.5)) await delay(2 + random.below(shared.restMs + 1));
+    if (random.chance(0.5)) await delay(10 + random.below(shared.restMs + 1));
   }
 }
 
