@@ -35,7 +35,7 @@ export async function* selectRows(
       if (batch.last) return;
     }
   } finally {
-    if (!reader.ended) connection.destroy();
+    reader.stop();
   }
 }
 
@@ -54,12 +54,10 @@ class RowReader {
     this.#encoders = encoders;
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   start(sql: string): void {
     const { client } = this.#connection;
+    // A statement without a callback does not learn from mysql2 that its connection is lost; nor does a new one.
+    client.on('error', this.#lost);
     const query = client.query({ sql, rowsAsArray: true, typeCast: false });
     query.on('result', (row) => this.#take(row as unknown as readonly (Buffer | null)[]));
     query.on('error', (error) => {
@@ -73,6 +71,14 @@ class RowReader {
       this.#flush(true);
     });
   }
+
+  stop(): void {
+    const { client, destroy } = this.#connection;
+    client.off('error', this.#lost);
+    if (!this.#ended) destroy();
+  }
+
+  readonly #lost = (error: unknown): void => this.#fail(error);
 
   async next(): Promise<RowBatch> {
     for (;;) {
