@@ -42,11 +42,13 @@ function mysqlFactory(sync: SyncConfig, etcd: EtcdConfig, log: Log): () => Promi
     onUnloggedCascade: mysql.onUnloggedCascade,
   };
   return async () => {
-    const { autoServerId, createMysqlDriver } = await import('./mysql/driver.ts');
+    const { autoServerId, createMysqlDriver, installationName } = await import('./mysql/driver.ts');
     const { streamBinlog } = await import('./mysql/stream.ts');
     const { serverId } = mysql;
-    const id = serverId === 'auto' ? autoServerId(JSON.stringify(seed)) : serverId;
-    return createMysqlDriver({ ...options, serverId: id }, streamBinlog);
+    const text = JSON.stringify(seed);
+    const id = serverId === 'auto' ? autoServerId(text) : serverId;
+    const installation = installationName(text);
+    return createMysqlDriver({ ...options, serverId: id, installation }, streamBinlog);
   };
 }
 

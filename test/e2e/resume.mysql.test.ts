@@ -377,6 +377,23 @@ for (const kind of kinds) {
       await reader.stop();
       await sync.sql(`UPDATE item SET v = 'afterwards'`);
       await agree(sync);
+      await sync.until('it is well', (status) => status.last_error === null);
+
+      // So is another installation with a sync of the same name.
+      const config = { mysql: { server_id: 4712 } };
+      await using other = await startMysqlSync({ server, setup, config, asItIs: true });
+      const { last_error: clash } = await other.until(
+        'it waits',
+        (status) => status.last_error !== null,
+      );
+      expect(clash).toMatchObject({
+        code: 'server_id_clash',
+        message: expect.stringMatching(/"watcher [0-9a-f]{8} shop".*4712/),
+      });
+      await sync.sql(`UPDATE item SET v = 'unharmed'`);
+      await agree(sync);
+      await sync.caughtUp();
+      expect(await sync.status()).toMatchObject({ state: 'streaming', last_error: null });
     });
   });
 }

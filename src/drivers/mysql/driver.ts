@@ -6,7 +6,7 @@ import { MysqlSession } from './session.ts';
 import { comparePositions, snapshotContains } from './snapshot-mark.ts';
 
 export type { Logger, MysqlDriverOptions } from './options.ts';
-export { autoServerId } from './options.ts';
+export { autoServerId, installationName } from './options.ts';
 
 const nothingLeft = 'MySQL and MariaDB have none: a reader of the binary log leaves nothing there';
 

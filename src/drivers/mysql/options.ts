@@ -16,6 +16,8 @@ export interface MysqlDriverOptions {
   readonly tls: TlsSettings;
   /** By which the server knows this reader among its replicas; see `autoServerId`. */
   readonly serverId: number;
+  /** Tells this installation from another one with a sync of the same name: see `installationName`. */
+  readonly installation?: string;
   /** Whether a table belongs to the sync. */
   matches(schema: string, table: string): boolean;
   excludesColumn(schema: string, table: string, column: string): boolean;
@@ -57,6 +59,14 @@ const lowestAutoId = 0x8000_0000;
 export function autoServerId(seed: string): number {
   const hash = createHash('sha256').update(seed).digest().readUInt32BE(0);
   return (lowestAutoId | (hash >>> 1)) >>> 0;
+}
+
+/**
+ * Short, and always the same for one seed: two installations that were given one server id must not take each other
+ * for their own past, and end each other's connections for ever.
+ */
+export function installationName(seed: string): string {
+  return createHash('sha256').update(seed).digest('hex').slice(0, 8);
 }
 
 /** For a second reader of the log beside the stream of the same sync. */

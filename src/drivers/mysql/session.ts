@@ -54,7 +54,7 @@ export class MysqlSession {
   #durable: MysqlPosition | null = null;
 
   constructor(options: MysqlDriverOptions, streamBinlog: StreamBinlog) {
-    const { host, port, user, password, tls } = options;
+    const { host, port, user, password, tls, installation } = options;
     this.#options = options;
     this.#streamBinlog = streamBinlog;
     this.#target = {
@@ -63,7 +63,7 @@ export class MysqlSession {
       user,
       password,
       tls,
-      applicationName: `watcher ${options.sync}`,
+      applicationName: ['watcher', installation, options.sync].filter(Boolean).join(' '),
       connectTimeoutMs: options.connectTimeoutMs ?? connectTimeoutMs,
     };
   }
