@@ -237,10 +237,13 @@ test('what puts nothing into the log is found by looking at the catalog from tim
   await sync.sql(`ALTER TABLE quiet ADD extra text DEFAULT 'd'`);
   await sync.agrees('quiet');
   await sync.sql('DROP TABLE quiet');
-  await until(async () => (await sync.keys('quiet')).size === 0, { what: 'its keys are gone' });
+  // A look every 10 s, of which a loaded machine may miss one.
+  const timeoutMs = 45_000;
+  const gone = async () => (await sync.keys('quiet')).size === 0;
+  await until(gone, { what: 'its keys are gone', timeoutMs, failure: sync.watcher.failure });
   await sync.sql(`${plain('later')}`);
-  await sync.agrees('later');
-});
+  await sync.agrees('later', timeoutMs);
+}, 120_000);
 
 /** Those of a transaction together, others apart: a script in one message would be one transaction. */
 function statements(sql: string): string[] {
