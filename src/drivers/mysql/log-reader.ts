@@ -1,6 +1,7 @@
 /** The server's log as events with their places, in order. */
 import type { MysqlPosition } from '../../replication/position.ts';
 import { BinlogDecoder } from './binlog/decode.ts';
+import { eventTypes } from './binlog/event-types.ts';
 import type { LogReaderOptions } from './log-connection.ts';
 import { LogConnection } from './log-connection.ts';
 import type { LogEvent } from './log-event.ts';
@@ -27,12 +28,13 @@ export async function* readLog(
   from: MysqlPosition,
   signal: AbortSignal,
 ): AsyncGenerator<readonly LogEvent[]> {
-  if (options.facts.flavour === 'mysql') await loadZstd();
   const connection = await LogConnection.open(options, from, signal);
   try {
     const log = new LogDecoder(connection.request);
     for (;;) {
       const arrived = await connection.take();
+      // It takes memory, which few servers ask for.
+      if (arrived.some(isPayload)) await loadZstd();
       for (const batch of log.batches(arrived)) {
         signal.throwIfAborted();
         yield batch;
@@ -41,6 +43,13 @@ export async function* readLog(
   } finally {
     connection.close();
   }
+}
+
+/** Behind the timestamp. */
+const eventTypeOffset = 4;
+
+function isPayload(event: Buffer): boolean {
+  return event[eventTypeOffset] === eventTypes.transactionPayload;
 }
 
 /** Events of one connection: from their bytes, in order, to what `readLog` gives out. */
