@@ -131,8 +131,8 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
     );
     await sync.agrees('plain');
     await sync.agrees(`${second.name}.plain`);
-    const put = watch.events.filter(({ type }) => type === 'put').length;
-    expect(put).toBe(51);
+    await until(() => watch.events.length >= 51, { what: 'all events', failure: watch.failure });
+    expect(watch.events.filter(({ type }) => type === 'put')).toHaveLength(51);
     expect(new Set(watch.events.map(({ modRevision }) => modRevision)).size).toBe(1);
   });
 
@@ -141,6 +141,7 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
     const base = `${sync.prefix.rows}${sync.database.name}/plain/`;
     await using watch = await sync.prefix.gateway.watchPrefix(base);
     await change('UPDATE plain SET id = 40 WHERE id = 4', 'plain');
+    await until(() => watch.events.length >= 2, { what: 'both events', failure: watch.failure });
     const seen = watch.events.map(({ type, key }) => `${type} ${key.slice(base.length)}`);
     expect(seen.sort()).toEqual(['delete 4', 'put 40']);
     expect(new Set(watch.events.map(({ modRevision }) => modRevision)).size).toBe(1);

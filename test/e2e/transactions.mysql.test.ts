@@ -157,14 +157,16 @@ for (const { title, isMissing, start } of kinds) {
         `INSERT INTO item VALUES (110, 'meanwhile'); UPDATE note SET v = 'm' WHERE id = 2`,
       );
       await sync.caughtUp();
-      const before = watch.events.length;
-      expect(before).toBe(2);
+      const { failure } = watch;
+      await until(() => watch.events.length >= 2, { what: 'what was meanwhile', failure });
+      expect(watch.events).toHaveLength(2);
       expect(await staged()).toBeGreaterThan(0);
       await decide('COMMIT', `'a','b'`);
       await sync.agrees('item');
       await sync.agrees('note');
       await sync.caughtUp();
-      const events = watch.events.slice(before);
+      await until(() => watch.events.length >= 6, { what: 'all events', failure });
+      const events = watch.events.slice(2);
       expect(events).toHaveLength(4);
       expect(new Set(events.map(({ modRevision }) => modRevision)).size).toBe(1);
       expect(await staged()).toBe(0);
