@@ -137,6 +137,7 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
   });
 
   test('a change of key deletes the old key and puts the new one, in one revision', async () => {
+    await sync.sql('INSERT IGNORE INTO plain (id) VALUES (4)');
     await sync.caughtUp();
     const base = `${sync.prefix.rows}${sync.database.name}/plain/`;
     await using watch = await sync.prefix.gateway.watchPrefix(base);

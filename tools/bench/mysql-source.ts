@@ -96,7 +96,13 @@ export async function dumpByProgram(source: MysqlSource, rows: number): Promise<
   const { server, database } = source;
   const program = server.programs?.dump;
   if (program === undefined) return { copied: null, printed: null };
-  const args = [`--defaults-file=${server.optionFile}`, '--single-transaction', database];
+  const args = [
+    `--defaults-file=${server.optionFile}`,
+    '--single-transaction',
+    // MySQL's own warns that there are GTIDs.
+    ...(server.flavour === 'mysql' ? ['--set-gtid-purged=OFF'] : []),
+    database,
+  ];
   const work = () => toNothing(program, [...args, tableName]);
   return { copied: null, printed: await measureReader(rows, source, work) };
 }
