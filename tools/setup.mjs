@@ -146,14 +146,15 @@ async function install() {
   if (code !== 0) process.exit(code);
 }
 
-/** `N passed, N failed`: the tests of the run, each failed check, and each test file that did not load. */
+/** A line for each failure, then `N passed, N failed`: the tests, each failed check, and each test file that did not load. */
 function printTally(/** @type {number} */ failedChecks, /** @type {boolean} */ testsFailed) {
-  let counts = { passed: 0, failed: 0 };
+  let counts = { passed: 0, failed: 0, lines: [] };
   try {
     counts = JSON.parse(readFileSync(tally, 'utf8'));
   } catch (error) {
     console.error(`The test run left no result: ${error instanceof Error ? error.message : error}`);
   }
+  for (const line of counts.lines) console.log(`Failed: ${line}`);
   // An error outside every test fails the run without failing a test.
   const failed = testsFailed ? Math.max(counts.failed, 1) : counts.failed;
   console.log(`${counts.passed} passed, ${failed + failedChecks} failed`);
