@@ -30,6 +30,8 @@ export interface ApplierOptions {
    * become durable; further changes of the table in this transaction are left out.
    */
   readonly dumpAgain: (table: TableState) => void;
+  /** Resolves once everything that was read before this transaction is durable. */
+  readonly caughtUp: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -149,7 +151,7 @@ export class ChangeApplier {
   async #pieces(prefix: string): Promise<Clear[]> {
     const { sink, signal } = this.#options;
     const bounds: string[] = [prefix];
-    if ((await sink.count(prefix, signal)) > largeClearKeys) {
+    if (await this.#isLarge(prefix)) {
       let seen = 0;
       for await (const page of sink.list(prefix, signal)) {
         for (const { key } of page) {
@@ -160,5 +162,13 @@ export class ChangeApplier {
     }
     bounds.push(prefixEnd(prefix));
     return bounds.slice(1).map((to, index) => ({ from: bounds[index] as string, to }));
+  }
+
+  /** What etcd holds may be on its way out already, by a TRUNCATE that waits to be written: then this one fits. */
+  async #isLarge(prefix: string): Promise<boolean> {
+    const { sink, signal, caughtUp } = this.#options;
+    if ((await sink.count(prefix, signal)) <= largeClearKeys) return false;
+    await caughtUp();
+    return (await sink.count(prefix, signal)) > largeClearKeys;
   }
 }

@@ -209,10 +209,11 @@ export class Redumps {
     });
     const lost = new Set<TableState>();
     const dumpAgain = (table: TableState): unknown => lost.add(table);
+    const caughtUp = (): Promise<void> => writer.flushed();
     for (const { changes } of released.flatMap((state) => this.#held.take(state.id, contained))) {
       // Changed once more after the snapshot: the rows are not written as the log describes them by now.
       for (const { table, change } of changes) if (!isAlike(table, change)) lost.add(table);
-      const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, signal });
+      const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, caughtUp, signal });
       await applier.apply(changes.filter(({ table }) => !lost.has(table)));
       applier.settle();
     }

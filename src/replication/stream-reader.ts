@@ -112,7 +112,8 @@ export class StreamReader {
     const { commit, committedAt } = part;
     const ops = new TransactionOps({ commit, committedAt, messages, limits: sink.limits });
     const dumpAgain = (table: TableState): void => redumps.want(table.id, table.name);
-    const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, signal });
+    const caughtUp = (): Promise<void> => writer.flushedBefore(ops);
+    const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, caughtUp, signal });
     this.#open = { ops, applier, resumed: messages > 0, held: false };
     redumps.transactionOpen = true;
     if (!part.last || messages > 0) writer.push(ops);

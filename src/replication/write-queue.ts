@@ -98,6 +98,10 @@ export class WriteQueue {
     return this.#transactions.length;
   }
 
+  get newest(): TransactionOps | null {
+    return this.#transactions.at(-1) ?? null;
+  }
+
   /** Commit time of the oldest source transaction that waits. */
   get oldest(): Date | null {
     return this.#transactions.find(({ commit }) => commit !== null)?.committedAt ?? null;

@@ -123,6 +123,12 @@ export class Writer {
     await this.#until(() => this.#ended >= through);
   }
 
+  /** Resolves when every transaction before this one is durable: the newest, which may be open, or not pushed yet. */
+  async flushedBefore(transaction: TransactionOps): Promise<void> {
+    const through = this.#pushed - (this.#queue.newest === transaction ? 1 : 0);
+    await this.#until(() => this.#ended >= through);
+  }
+
   /** Writes no more. What is in flight goes on; see `ended`. */
   dispose(): void {
     this.#options.signal.removeEventListener('abort', this.#abort);

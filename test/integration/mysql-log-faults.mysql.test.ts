@@ -90,7 +90,7 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
   test('a connection that is reset, and one that is half-open', async () => {
     await using database = await createMysqlDatabase(server());
     await using proxy = await startTcpProxy(database.server);
-    const options = { ...(await optionsOf(database, proxy)), silentMs: 5_000 };
+    const options = { ...(await optionsOf(database, proxy)), silentMs: 2_500 };
     const first = await followed(database, options);
     proxy.drop();
     expect(await first.reader.ended).toMatchObject({ code: 'source_unavailable' });
@@ -107,7 +107,7 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
     async () => {
       await using database = await createMysqlDatabase(server());
       await using proxy = await startTcpProxy(database.server);
-      const options = { ...(await optionsOf(database, proxy)), silentMs: 2_500 };
+      const options = { ...(await optionsOf(database, proxy)), silentMs: 5_000 };
       await database.query('CREATE TABLE t (id INT PRIMARY KEY, v LONGBLOB) ENGINE = MyISAM');
       const { reader, from } = await followed(database, options);
       reader.pause();

@@ -17,7 +17,7 @@ class Bench {
   readonly #tables = new Tables((_schema, name) => `/${name}/`);
   #messages = 0;
 
-  constructor(sink: Partial<Sink> = {}, isSource = true) {
+  constructor(sink: Partial<Sink> = {}, isSource = true, caughtUp = async () => {}) {
     const stored = this.store.sink();
     const limits = this.store.limits;
     this.ops = new TransactionOps({
@@ -36,6 +36,7 @@ class Bench {
       },
       overlay: this.overlay,
       dumpAgain: ({ id }) => this.again.push(id),
+      caughtUp,
       signal: new AbortController().signal,
     });
   }
@@ -161,6 +162,17 @@ test('a large TRUNCATE is several sections, whose ranges leave no gap, and the o
   expect(bench.overlay.lookup('/t/1', '/t/')).toBeUndefined();
 });
 
+test('a TRUNCATE is not split for keys that one before it, still to be written, deletes', async () => {
+  let keys = 2 * largeClearKeys;
+  const caughtUp = async () => {
+    keys = 3;
+  };
+  const bench = new Bench({ count: async () => keys }, true, caughtUp);
+  await bench.apply(bench.table(toast), ['insert', ['1', '1']], ['truncate']);
+  expect(bench.ops.sections).toHaveLength(1);
+  expect(bench.ops.section.clears).toEqual([{ from: '/t/', to: '/t0' }]);
+});
+
 test('deferrable keys: what they come to is known at the commit', async () => {
   const bench = new Bench();
   const table = bench.table(deferrable);
@@ -224,6 +236,7 @@ test('held changes may be cut anywhere', async () => {
     sink: { ...bench.store.sink(), limits: bench.store.limits } as Sink,
     overlay: bench.overlay,
     dumpAgain: () => bench.again.push('never'),
+    caughtUp: async () => {},
     signal: new AbortController().signal,
   });
   second.settle();

@@ -183,6 +183,29 @@ test('case 3: an open transaction that may still fit is not written', async () =
   expect(bench.written).toEqual([['a', '0/6', null]]);
 });
 
+test('what came before a transaction is waited for, whether that is pushed or not', async () => {
+  const { fault, open } = gate();
+  const bench = new Bench({ fault });
+  const writer = await bench.open();
+  const seen: string[] = [];
+  writer.push(bench.transaction(2n, 'a'));
+  const large = bench.opened(5n);
+  const unpushed = writer.flushedBefore(large).then(() => seen.push('unpushed'));
+  writer.push(large);
+  const pushed = writer.flushedBefore(large).then(() => seen.push('pushed'));
+  const late = writer.flushedBefore(bench.opened(9n)).then(() => seen.push('late'));
+  await turn();
+  expect(seen).toEqual([]);
+  await open();
+  await Promise.all([unpushed, pushed]);
+  expect(seen).toEqual(['unpushed', 'pushed']);
+  large.seal(positionOf(6n), 1);
+  writer.grown(large);
+  await open();
+  await late;
+  expect(bench.written.at(-1)).toEqual(['', '0/6', null]);
+});
+
 test('case 4: a heartbeat is written when it is due, by the clock, and only once', async () => {
   const bench = new Bench();
   const writer = await bench.open();
