@@ -38,6 +38,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ control: SyncControl }> =
   app.get(
     '/v1/syncs/:name/health',
     {
+      config: { probe: true },
       schema: {
         operationId: 'getSyncHealth',
         tags: ['syncs'],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Readiness, SyncHealth } from '../../../src/api/schemas/health.ts';
+import { createLogger } from '../../../src/logger.ts';
 import type { SyncStatus } from '../../../src/replication/status.ts';
 import { at, StubControl, statusOf } from './stub-control.ts';
 import { appOver, expectSchema } from './support.ts';
@@ -77,4 +78,20 @@ test('ready from the first contact with etcd on, also through a later outage', a
       syncs: { streaming: 2, failed: 1, stopped: 0 },
     });
   }
+});
+
+test('what a machine asks every few seconds is logged at debug, all else at info', async () => {
+  const lines: string[] = [];
+  const logger = createLogger('trace', { write: (line: string) => lines.push(line) });
+  await using server = appOver(new StubControl(statusOf('inventory')), logger);
+  const levels = async (url: string) => {
+    lines.length = 0;
+    await server.app.inject(url);
+    return lines.map((line) => JSON.parse(line).level);
+  };
+  const health = '/v1/syncs/inventory/health';
+  for (const probe of ['/healthz', '/readyz', '/readyz?verbose', '/metrics', health]) {
+    expect([probe, await levels(probe)]).toEqual([probe, ['debug']]);
+  }
+  expect(await levels('/v1/syncs/inventory')).toEqual(['info']);
 });
