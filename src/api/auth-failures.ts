@@ -7,7 +7,8 @@
  */
 import { isIPv6 } from 'node:net';
 
-const capacity = 10;
+/** More than a script needs that calls every route of the API once with one wrong token. */
+const capacity = 30;
 const refillMs = 3_000;
 /** Addresses that are remembered: the ones that were wrong, or right, last. */
 const maxAddresses = 1_000;

@@ -14,7 +14,8 @@ const description = `Watcher copies the tables of a database into etcd, a key pe
 - An unknown path is \`404 not_found\` (a path with a trailing slash is another path). A method that a path does not take is \`405 method_not_allowed\`
   with \`Allow\`; \`HEAD\` works wherever \`GET\` does, and \`OPTIONS\` answers 204 with \`Allow\`.
 - With tokens configured, a call needs \`Authorization: Bearer TOKEN\`, and nothing else is looked at: no cookie, no query. The role \`read\` is for what only looks, \`admin\` is for the rest;
-  the probes (without detail), the pages and this document are open. Without tokens only this machine is served: a \`Host\` that is not loopback is \`403 forbidden\`.
+  the probes (without detail), the pages and this document are open. After 30 wrong tokens an address has one more try every 3 s: until then, \`429 too_many_failures\` with \`Retry-After\`.
+  Without tokens only this machine is served: a \`Host\` that is not loopback is \`403 forbidden\`.
 - A change that a page of another origin sends is \`403 forbidden\` always.`;
 
 const tags = [
