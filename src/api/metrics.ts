@@ -2,10 +2,11 @@
  * The metrics of SPEC §8. What happened is counted as it is observed; what is, is read from the statuses when
  * Prometheus asks. Everything belongs to one registry, so that two servers can live in one process.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ConfigControl } from '../config/control.ts';
 import { syncStates } from '../replication/lifecycle.ts';
 import type { SyncControl, SyncStatus } from '../replication/status.ts';
+import { registerSyncCounters } from './sync-counters.ts';
 
 export interface MetricsOptions {
   readonly control: SyncControl;
@@ -14,17 +15,12 @@ export interface MetricsOptions {
   readonly node: string;
 }
 
-/** From half a millisecond (a small transaction, etcd on the same machine) to the deadline of a call. */
-const txnBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-const rowOps = ['insert', 'update', 'delete', 'truncate', 'dump'] as const;
-
 export function createMetrics(options: MetricsOptions): Registry {
   const { control } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerProcess(registry, options);
-  registerCounters(registry, control);
+  registerSyncCounters(registry, control);
   for (const gauge of gauges) registerGauge(registry, control, gauge);
   return registry;
 }
@@ -46,58 +42,6 @@ function registerProcess(
     collect() {
       this.set(configuration.lastReloadOk() ? 1 : 0);
     },
-  });
-}
-
-function registerCounters(registry: Registry, control: SyncControl): void {
-  const registers = [registry];
-  const rows = new Counter({
-    name: 'watcher_rows_total',
-    help: 'Rows applied, by operation; dump: rows copied.',
-    labelNames: ['sync', 'op'],
-    registers,
-    // From 0 on, so that the first increase is seen by rate().
-    collect() {
-      for (const { name } of control.list())
-        for (const op of rowOps) this.inc({ sync: name, op }, 0);
-    },
-  });
-  const transactions = syncCounter('watcher_transactions_total', 'Source transactions applied.');
-  const etcdTxns = syncCounter('watcher_etcd_txns_total', 'Transactions written to etcd.');
-  const errors = new Counter({
-    name: 'watcher_errors_total',
-    help: 'Errors that ended an attempt, by code.',
-    labelNames: ['sync', 'code'],
-    registers,
-  });
-  const txnSeconds = new Histogram({
-    name: 'watcher_etcd_txn_seconds',
-    help: 'Time from sending a transaction to etcd until it is durable.',
-    labelNames: ['sync'],
-    buckets: txnBuckets,
-    registers,
-  });
-
-  function syncCounter(name: string, help: string): Counter<'sync'> {
-    return new Counter({
-      name,
-      help,
-      labelNames: ['sync'],
-      registers,
-      collect() {
-        for (const status of control.list()) this.inc({ sync: status.name }, 0);
-      },
-    });
-  }
-
-  control.observe({
-    rows: (sync, op, count) => rows.inc({ sync, op }, count),
-    transactions: (sync, count) => transactions.inc({ sync }, count),
-    etcdTxn: (sync, seconds) => {
-      etcdTxns.inc({ sync });
-      txnSeconds.observe({ sync }, seconds);
-    },
-    error: (sync, code) => errors.inc({ sync, code }),
   });
 }
 

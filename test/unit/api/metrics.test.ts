@@ -85,6 +85,36 @@ test('what happens is counted, from 0 on', async () => {
   );
 });
 
+test('of a sync that is gone from the configuration no line is left, whatever it still counts at its end', async () => {
+  const control = new StubControl(statusOf('a'), statusOf('b'));
+  await using server = appOver(control);
+  await server.app.ready();
+  const count = (sync: string) => {
+    const observer = control.observers.at(-1);
+    observer?.rows(sync, 'insert', 3);
+    observer?.transactions(sync, 2);
+    observer?.etcdTxn(sync, 0.003);
+    observer?.error(sync, 'source_unavailable');
+    observer?.error(sync, 'internal');
+  };
+  const linesOf = async (sync: string) => {
+    const { payload } = await server.app.inject('/metrics');
+    return payload.split('\n').filter((line) => line.includes(`sync="${sync}"`));
+  };
+  count('a');
+  count('b');
+  const ofB = await linesOf('b');
+  expect(ofB.length).toBeGreaterThan(30);
+  expect(await linesOf('a')).toHaveLength(ofB.length);
+  control.statuses.delete('a');
+  expect(await linesOf('a')).toEqual([]);
+  count('a');
+  expect(await linesOf('a')).toEqual([]);
+  expect(await linesOf('b')).toEqual(ofB);
+  control.statuses.set('a', statusOf('a'));
+  expect(await linesOf('a')).toContain('watcher_transactions_total{sync="a"} 0');
+});
+
 test('the process: build, configuration, defaults', async () => {
   const lines = await scrape(new StubControl());
   expect(lines).toContain('watcher_build_info{version="1.2.3",node="20.19.0"} 1');
