@@ -10,6 +10,8 @@ export interface LeadershipOptions {
   readonly encodeStatus: (status: SyncStatus) => string;
   /** Another instance leads. */
   readonly onStandby: () => void;
+  /** It was held, and has ended by itself. */
+  readonly onLost: () => void;
   readonly log: Log;
 }
 
@@ -18,6 +20,7 @@ const sampleMs = 1_000;
 export class Leadership {
   readonly #options: LeadershipOptions;
   #lead: Lead | null = null;
+  #ended = new AbortController();
   #sampling: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: LeadershipOptions) {
@@ -31,7 +34,7 @@ export class Leadership {
 
   /** Resolves once this instance leads; at once if it does. */
   async hold(signal: AbortSignal): Promise<Lead> {
-    const { coordination, board, log, onStandby } = this.#options;
+    const { coordination, board, log, onStandby, onLost } = this.#options;
     if (this.#lead !== null && this.isHeld) return this.#lead;
     await this.letGo();
     const lead = await coordination.campaign(signal, (leader) => {
@@ -42,6 +45,12 @@ export class Leadership {
     this.#lead = lead;
     board.leadershipBegan();
     this.#sampling = setInterval(() => this.#sample(lead), sampleMs);
+    const lost = (): void => {
+      board.leading = false;
+      onLost();
+    };
+    // The signal is that of the lease, which outlives many leaderships.
+    lead.lost.addEventListener('abort', lost, { signal: this.#ended.signal });
     return lead;
   }
 
@@ -49,6 +58,8 @@ export class Leadership {
     const lead = this.#lead;
     this.#lead = null;
     this.#options.board.leading = false;
+    this.#ended.abort();
+    this.#ended = new AbortController();
     clearInterval(this.#sampling);
     try {
       await lead?.release();

@@ -38,7 +38,11 @@ export class Replicator {
   constructor(options: ReplicatorOptions) {
     this.#options = options;
     this.#orders = new OrderBook(options.autostart);
-    this.#leadership = new Leadership({ ...options, onStandby: () => this.#transition('wait') });
+    this.#leadership = new Leadership({
+      ...options,
+      onStandby: () => this.#transition('wait'),
+      onLost: () => this.#wakeup.wake(),
+    });
   }
 
   /** The leader's status as it published it, for a standby. */
@@ -121,10 +125,22 @@ export class Replicator {
         const known = toWatcherError(error);
         onEtcdContact(known);
         log.warn({ err: known }, 'the orders cannot be read from etcd');
-        if (!this.#orders.known) this.#options.board.failed(known, this.#after(ordersRetryMs));
+        if (!this.#orders.known) this.#hindered(known);
         await this.#wakeup.sleep(ordersRetryMs, signal).catch(() => undefined);
       }
     }
+  }
+
+  /** Nothing is begun before the orders are known; until then the state says why. */
+  #hindered(error: WatcherError): void {
+    const { board, observer, name } = this.#options;
+    const retries = isRetried(error);
+    observer.error(name, error.code);
+    board.failed(error, retries ? this.#after(ordersRetryMs) : null);
+    if (!this.#orders.wantsToRun) return;
+    // Of backing off and failed there is no way to the other but this.
+    this.#transition('start');
+    this.#transition(retries ? 'retry' : 'give_up');
   }
 
   #obey(orders: SyncOrders): void {
@@ -248,13 +264,13 @@ export class Replicator {
       return;
     }
     this.#failures += 1;
-    const retries = error.recovery === 'retry' || error.recovery === 'redump';
-    if (!retries || (maxAttempts > 0 && this.#failures >= maxAttempts)) {
+    const ready = this.#ordersOrLoss();
+    if (!isRetried(error) || (maxAttempts > 0 && this.#failures >= maxAttempts)) {
       log.error({ err: error }, 'the sync has failed');
       board.failed(error, null);
       this.#gaveUp = true;
       this.#transition('give_up');
-      await this.#idleUntil(() => this.#orders.tryNow, signal);
+      await this.#idleUntil(ready, signal);
     } else {
       // A smaller request is possible at once: nothing is to be waited for.
       const delayMs =
@@ -262,9 +278,15 @@ export class Replicator {
       board.failed(error, this.#after(delayMs));
       log.warn({ err: error, delayMs, failures: this.#failures }, 'the attempt has failed');
       this.#transition('retry');
-      await this.#wakeup.sleep(delayMs, signal, () => this.#orders.tryNow);
+      await this.#wakeup.sleep(delayMs, signal, ready);
     }
     this.#transition('start');
+  }
+
+  /** What ends a pause: an order, or the loss of the leadership that is held now, which is campaigned for anew. */
+  #ordersOrLoss(): () => boolean {
+    const held = this.#leadership.isHeld;
+    return () => this.#orders.tryNow || (held && !this.#leadership.isHeld);
   }
 
   #after(delayMs: number): Date {
@@ -278,4 +300,8 @@ export class Replicator {
     log.debug({ from: board.state, to: next, event }, 'the state changes');
     board.state = next;
   }
+}
+
+function isRetried({ recovery }: WatcherError): boolean {
+  return recovery === 'retry' || recovery === 'redump';
 }

@@ -1,4 +1,4 @@
-import { WatcherError } from '../../src/errors.ts';
+import { type ErrorCode, WatcherError } from '../../src/errors.ts';
 import type {
   Claim,
   Coordination,
@@ -24,8 +24,9 @@ export class MemoryHub {
   published: string | null = null;
   differing: readonly string[] = [];
   leader: Leadership | null = null;
-  /** Every call fails as without etcd. */
+  /** Every call fails as without etcd, or as `fault` says. */
   away = false;
+  fault: ErrorCode = 'etcd_unavailable';
   /** Awaited before a request is removed. */
   beforeClear: () => Promise<unknown> = async () => undefined;
   /** Times that somebody began to lead. */
@@ -42,11 +43,12 @@ export class MemoryHub {
     return new MemoryCoordination(this, instance);
   }
 
-  /** The leader's lease ends; whether it notices is its own affair. */
-  depose(): void {
+  /** The leader's lease ends; whether it notices is its own affair. @param by Another instance leads then. */
+  depose(by?: string): void {
     const { leader } = this;
     if (leader === null) return;
-    this.leader = null;
+    this.leader =
+      by === undefined ? null : { instance: by, lost: new AbortController(), held: true };
     leader.lost.abort(new WatcherError('fenced'));
     this.changed();
   }
@@ -85,7 +87,7 @@ export class MemoryHub {
   }
 
   requireHere(): void {
-    if (this.away) throw new WatcherError('etcd_unavailable');
+    if (this.away) throw new WatcherError(this.fault);
   }
 }
 

@@ -300,16 +300,42 @@ test('which requests are refused', async () => {
   });
 });
 
-test('etcd away at the start: it is starting, says why, and does what etcd says when it comes', async () => {
+test('etcd away at the start: it backs off, says why, and does what etcd says when it comes', async () => {
   const { hub, run } = world();
   hub.away = true;
   hub.desired = 'stopped';
   await using sync = run();
-  await sync.until('it says why', ({ lastError }) => lastError?.code === 'etcd_unavailable');
-  expect(sync.status).toMatchObject({ state: 'starting', desired: 'running' });
+  await sync.until('it backs off', ({ state }) => state === 'backing_off');
+  expect(sync.status).toMatchObject({
+    desired: 'running',
+    lastError: { code: 'etcd_unavailable', retryAt: expect.any(Date) },
+  });
+  expect(sync.errors).toContain('etcd_unavailable');
   hub.away = false;
   await sync.until('it is stopped', ({ state }) => state === 'stopped');
   expect(sync.status.desired).toBe('stopped');
+});
+
+test('etcd refuses the login at the start: it fails, and begins once it is let in', async () => {
+  const { hub, run } = world();
+  hub.away = true;
+  hub.fault = 'etcd_auth_failed';
+  await using sync = run();
+  await sync.until('it fails', ({ state }) => state === 'failed');
+  expect(sync.status.lastError).toMatchObject({ code: 'etcd_auth_failed', retryAt: null });
+  expect(sync.errors).toContain('etcd_auth_failed');
+  hub.fault = 'etcd_unavailable';
+  await sync.until('it backs off', ({ state }) => state === 'backing_off');
+  hub.away = false;
+  await sync.until('it streams', isStreaming);
+});
+
+test('etcd away at the start of a sync that is not to run: it is stopped, and says why', async () => {
+  const { hub, run } = world();
+  hub.away = true;
+  await using sync = run({ autostart: false });
+  await sync.until('it says why', ({ lastError }) => lastError?.code === 'etcd_unavailable');
+  expect(sync.status.state).toBe('stopped');
 });
 
 test('etcd away: an order is refused and nothing changes', async () => {
@@ -370,6 +396,24 @@ test('a leader that was deposed writes no more, and stands by without a failure'
   expect(sync.status.lastError).toBeNull();
   source.commit({ op: 'insert', table: 'a', row: ['3', '30'] });
   await sync.until('the row is there', () => store.rows.has('/s/a/3'));
+});
+
+test('failed, or backing off, and then deposed: it stands by as any other, and tries when it leads again', async () => {
+  const { source, hub, run } = world();
+  for (const [code, state] of [
+    ['privilege_missing', 'failed'],
+    ['source_unavailable', 'backing_off'],
+  ] as const) {
+    source.failNext('prepare', new WatcherError(code));
+    await using sync = run({ backoffMs: 100_000 });
+    await sync.until('it gives up', (status) => status.state === state);
+    expect(sync.status).toMatchObject({ leading: true, instance: 'one' });
+    hub.depose('two');
+    await sync.until('it stands by', (status) => status.state === 'standby');
+    expect(sync.status).toMatchObject({ leading: false, instance: 'two' });
+    hub.depose();
+    await sync.until('it streams', isStreaming);
+  }
 });
 
 test('fenced although it leads: backs off instead of turning in circles', async () => {
