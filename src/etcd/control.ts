@@ -3,6 +3,7 @@ import { WatcherError } from '../errors.ts';
 import type { EtcdClient } from './client.ts';
 import { etcdError } from './errors.ts';
 import type { Lease } from './lease.ts';
+import type { LeaderGuard } from './sink.ts';
 import { stateKeys } from './state-keys.ts';
 
 export type Desired = 'running' | 'stopped';
@@ -21,51 +22,50 @@ export interface StoredRequest {
   readonly modRevision: bigint;
 }
 
-/** Every call throws WatcherError `etcd_unavailable` and the like. */
+/** Every call throws WatcherError `etcd_unavailable` and the like, by the deadline of the client at the latest. */
 export interface Control {
   /** null: never set. */
-  readDesired(signal: AbortSignal): Promise<Desired | null>;
-  writeDesired(desired: Desired, signal: AbortSignal): Promise<void>;
+  readDesired(): Promise<Desired | null>;
+  writeDesired(desired: Desired): Promise<void>;
   /** null: none. */
-  readRequest(signal: AbortSignal): Promise<StoredRequest | null>;
-  writeRequest(request: DumpRequest, signal: AbortSignal): Promise<void>;
+  readRequest(): Promise<StoredRequest | null>;
+  writeRequest(request: DumpRequest): Promise<void>;
   /** After it was done: removes it unless another has taken its place. */
-  removeRequest(stored: StoredRequest, signal: AbortSignal): Promise<void>;
+  removeRequest(stored: StoredRequest): Promise<void>;
   /** The JSON that the leader published; null: nobody leads. */
-  readStatus(signal: AbortSignal): Promise<string | null>;
+  readStatus(): Promise<string | null>;
 }
 
 export function createControl(client: EtcdClient, statePrefix: string, sync: string): Control {
   const keys = stateKeys(statePrefix, sync);
-  const get = async (key: string, signal: AbortSignal) =>
-    (await client.range({ key }, { signal })).kvs[0] ?? null;
+  const get = async (key: string) => (await client.range({ key })).kvs[0] ?? null;
   return {
-    async readDesired(signal) {
-      const stored = await get(keys.desired, signal);
+    async readDesired() {
+      const stored = await get(keys.desired);
       return stored === null ? null : parseDesired(stored.key, stored.value);
     },
-    async writeDesired(desired, signal) {
-      await client.put({ key: keys.desired, value: desired }, { signal });
+    async writeDesired(desired) {
+      await client.put({ key: keys.desired, value: desired });
     },
-    async readRequest(signal) {
-      const stored = await get(keys.request, signal);
+    async readRequest() {
+      const stored = await get(keys.request);
       if (stored === null) return null;
       const { key, value, modRevision } = stored;
       return { request: parseRequest(key, value), modRevision };
     },
-    async writeRequest(request, signal) {
-      await client.put({ key: keys.request, value: JSON.stringify(request) }, { signal });
+    async writeRequest(request) {
+      await client.put({ key: keys.request, value: JSON.stringify(request) });
     },
-    async removeRequest({ modRevision }, signal) {
+    async removeRequest({ modRevision }) {
       const key = keys.request;
       const txn = {
         compare: [{ key, target: 'mod', revision: modRevision }],
         success: [{ kind: 'delete', key }],
       } as const;
-      await client.txn(txn, { signal });
+      await client.txn(txn);
     },
-    async readStatus(signal) {
-      return (await get(keys.status, signal))?.value ?? null;
+    async readStatus() {
+      return (await get(keys.status))?.value ?? null;
     },
   };
 }
@@ -112,6 +112,8 @@ export interface StatusPublisherOptions {
   readonly statePrefix: string;
   readonly sync: string;
   readonly lease: Lease;
+  /** A put that arrives when another leads already is none. */
+  readonly leader: Pick<LeaderGuard, 'key' | 'createRevision'>;
   /** 5 s. */
   readonly minIntervalMs?: number;
   /** A put failed; the next interval tries again. */
@@ -119,7 +121,7 @@ export interface StatusPublisherOptions {
 }
 
 export function createStatusPublisher(options: StatusPublisherOptions): StatusPublisher {
-  const { client, lease, minIntervalMs = 5_000, onError } = options;
+  const { client, lease, leader, minIntervalMs = 5_000, onError } = options;
   const { status: key } = stateKeys(options.statePrefix, options.sync);
   let published: string | null = null;
   let wanted: string | null = null;
@@ -130,7 +132,10 @@ export function createStatusPublisher(options: StatusPublisherOptions): StatusPu
     const value = wanted;
     if (closed || value === null || value === published || !lease.isValid()) return;
     try {
-      await client.put({ key, value, lease: lease.id });
+      await client.txn({
+        compare: [{ key: leader.key, target: 'create', revision: leader.createRevision }],
+        success: [{ kind: 'put', key, value, lease: lease.id }],
+      });
       published = value;
     } catch (error) {
       onError(etcdError(error));

@@ -32,8 +32,6 @@ export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordi
   const own: Own = { digest: options.digest, key: null };
   const control = createControl(client, statePrefix, sync);
   const keys = stateKeys(statePrefix, sync);
-  // The API answers with a problem after this long; it does not hang while etcd is away.
-  const patience = (): AbortSignal => AbortSignal.timeout(5_000);
   return {
     campaign: (signal, onStandby) => lead(options, own, signal, onStandby),
     claim: (signal) => claimSync(options, own.digest, signal),
@@ -42,12 +40,12 @@ export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordi
     configure(digest) {
       own.digest = digest;
     },
-    setDesired: (desired) => control.writeDesired(desired, patience()),
+    setDesired: (desired) => control.writeDesired(desired),
     putRequest: ({ id, tables }) =>
-      control.writeRequest({ id, tables, requested_at: options.now().toISOString() }, patience()),
+      control.writeRequest({ id, tables, requested_at: options.now().toISOString() }),
     async clearRequest(id) {
-      const stored = await control.readRequest(patience());
-      if (stored?.request.id === id) await control.removeRequest(stored, patience());
+      const stored = await control.readRequest();
+      if (stored?.request.id === id) await control.removeRequest(stored);
     },
   };
 }
@@ -99,6 +97,7 @@ async function lead(
     statePrefix,
     sync,
     lease,
+    leader: leadership,
     onError: options.onPublishError,
   });
   return {
@@ -124,9 +123,7 @@ async function lead(
     },
     async release() {
       publisher.close();
-      // Before another can lead: the key would be the next leader's.
-      await client.delete({ key: stateKeys(statePrefix, sync).status });
-      await leadership.resign();
+      await leadership.resign([stateKeys(statePrefix, sync).status]);
     },
   };
 }

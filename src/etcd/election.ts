@@ -42,12 +42,18 @@ export interface Leadership extends LeaderGuard {
   readonly lost: AbortSignal;
   /** Writes the candidate's key anew, if it is still there: its configuration has changed. */
   restate(candidate: Candidate): Promise<void>;
-  /** Lets the next candidate lead at once. @throws WatcherError when etcd does not answer. */
-  resign(): Promise<void>;
+  /**
+   * Lets the next candidate lead at once; another's leadership is left alone.
+   * @param keys Deleted with it, in the same transaction.
+   * @throws WatcherError when etcd does not answer.
+   */
+  resign(keys?: readonly string[]): Promise<void>;
 }
 
 const deadCheckIntervalMs = 1_000;
 const withdrawMs = 1_000;
+/** A process that ends has 10 s for everything; what etcd does not take by then goes with the lease. */
+const resignMs = 3_000;
 
 /**
  * Resolves when this instance leads.
@@ -72,9 +78,7 @@ export async function campaign(options: CampaignOptions): Promise<Leadership> {
     lost: lease.lost,
     isValid: () => lease.isValid(),
     restate: (candidate) => restate(client, { key, createRevision, lease: lease.id }, candidate),
-    resign: async () => {
-      await removeKey(client, key, createRevision, undefined);
-    },
+    resign: (keys = []) => resign(client, { key, createRevision }, keys),
   };
 }
 
@@ -116,6 +120,18 @@ async function withdraw(client: EtcdClient, key: string): Promise<void> {
   } catch (error) {
     if (etcdError(error).code === 'internal') throw error;
   }
+}
+
+async function resign(
+  client: EtcdClient,
+  { key, createRevision }: Pick<Leadership, 'key' | 'createRevision'>,
+  keys: readonly string[],
+): Promise<void> {
+  const request = {
+    compare: [{ key, target: 'create', revision: createRevision }],
+    success: [...keys, key].map((own) => ({ kind: 'delete', key: own }) as const),
+  } as const;
+  await client.txn(request, { timeoutMs: resignMs });
 }
 
 async function restate(
@@ -214,10 +230,14 @@ async function untilGone(
   signal: AbortSignal,
 ): Promise<void> {
   const done = new AbortController();
-  const checks = checkForDeath(client, candidate, isDead, AbortSignal.any([signal, done.signal]));
-  const { key } = candidate;
+  const either = AbortSignal.any([signal, done.signal]);
+  // What is wrong with them ends the watch, which may have nothing to say for hours.
+  const checks = checkForDeath(client, candidate, isDead, either).catch((error) =>
+    done.abort(error),
+  );
+  const range = { key: candidate.key, end: null, revision: revision + 1n };
   try {
-    for await (const event of watch({ client, key, end: null, revision: revision + 1n, signal })) {
+    for await (const event of watch({ client, ...range, signal: either })) {
       if (event.type === 'delete') return;
     }
   } catch (error) {

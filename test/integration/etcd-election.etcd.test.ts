@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { WatcherError } from '../../src/errors.ts';
 import type { EtcdClient } from '../../src/etcd/client.ts';
 import { type Candidate, campaign, currentLeader } from '../../src/etcd/election.ts';
 import { grantLease, type Lease } from '../../src/etcd/lease.ts';
@@ -185,6 +186,30 @@ test('a leader that was killed on this machine is replaced at once, not after it
   child.kill('SIGKILL');
   await until(() => second.then(() => true), { what: 'b leads', timeoutMs: 10_000 });
   expect(await currentLeader(client, prefix.state, 'test', never)).toMatchObject({ instance: 'b' });
+  await Promise.all([a.revoke(), b.revoke()]);
+});
+
+test('what is wrong with taking over from the dead ends the wait at once', async () => {
+  await using prefix = createPrefix(etcd());
+  using client = clientOf();
+  const a = await grantLease({ client, ttlSeconds: 60, signal: never });
+  const b = await grantLease({ client, ttlSeconds: 60, signal: never });
+  await run(client, prefix, a, candidateOf('a', ownerOfThisProcess()));
+  let dead = false;
+  const denied = new WatcherError('etcd_permission_denied');
+  const refusing: EtcdClient = {
+    ...client,
+    txn: (request, call) => (dead ? Promise.reject(denied) : client.txn(request, call)),
+  };
+  let standing = false;
+  const onStandby = () => {
+    standing = true;
+  };
+  const second = run(refusing, prefix, b, candidateOf('b'), { onStandby, isDead: () => dead });
+  await until(() => standing, { what: 'b stands by' });
+  dead = true;
+  const late = new Promise((resolve) => setTimeout(() => resolve('still waiting'), 5_000));
+  expect(await Promise.race([second.catch((error: unknown) => error), late])).toBe(denied);
   await Promise.all([a.revoke(), b.revoke()]);
 });
 
