@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { ConfigControl, Leftover, ReloadReport, SyncEffect } from '../../config/control.ts';
 import { redact } from '../../config/redact.ts';
+import { patient } from '../patience.ts';
 import { answer, answers, problems } from '../responses.ts';
 import { NoQuery, reference } from '../schemas/atoms.ts';
 import {
@@ -129,7 +130,7 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ configuration: ConfigCont
 ) => {
   app.get('/v1/config', { schema: configSchema }, async () => redact(configuration.current()));
 
-  app.post('/v1/config/reload', { schema: reloadSchema }, async ({ query }) =>
+  app.post('/v1/config/reload', { ...patient, schema: reloadSchema }, async ({ query }) =>
     reportToJson(await configuration.reload({ dryRun: query.dry_run === 'true' })),
   );
 };

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { DropPart, DropReport } from '../../replication/drop-sync.ts';
 import type { SyncControl } from '../../replication/status.ts';
+import { patient } from '../patience.ts';
 import { answers, problems } from '../responses.ts';
 import { reference, SyncParams } from '../schemas/atoms.ts';
 import { Dropped, type DroppedJson, DropQuery } from '../schemas/drop.ts';
@@ -58,7 +59,7 @@ export const dropRoutes: FastifyPluginAsyncTypebox<{ control: SyncControl }> = a
   app,
   { control },
 ) => {
-  app.delete('/v1/syncs/:name', { schema }, async ({ params, query }) => {
+  app.delete('/v1/syncs/:name', { ...patient, schema }, async ({ params, query }) => {
     const { name } = params;
     const dryRun = query.dry_run === 'true';
     const parts = [...new Set(query.drop.split(','))] as DropPart[];

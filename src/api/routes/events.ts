@@ -5,6 +5,7 @@ import Type from 'typebox';
 import type { SyncControl } from '../../replication/status.ts';
 import { isAdmitted } from '../auth.ts';
 import { EventStream } from '../event-stream.ts';
+import { patient } from '../patience.ts';
 import { problems } from '../responses.ts';
 import { NoQuery } from '../schemas/atoms.ts';
 import { syncExample } from '../schemas/sync.ts';
@@ -50,7 +51,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<{ control: SyncControl }> = 
   // Before the server closes: it waits for every answer that is not at its end.
   app.addHook('preClose', () => events.end());
 
-  app.get('/v1/events', { schema }, async (request, reply) => {
+  app.get('/v1/events', { ...patient, schema }, async (request, reply) => {
     reply.type('text/event-stream');
     // A proxy that collects an answer before it passes it on would hold it for ever (nginx).
     reply.header('x-accel-buffering', 'no');
