@@ -1,5 +1,6 @@
 /** Columns that are computed, hidden, versioned or logged by their differences: dump, then stream, by the real service. */
 import { expect, test } from 'vitest';
+import { startMariadb } from '../../tools/testenv/mysql.ts';
 import { startMysqlSync } from '../support/mysql-sync.ts';
 import { describeMysql, mariadb, missing, mysql } from '../support/servers.ts';
 
@@ -59,7 +60,9 @@ test('MariaDB: a table that is versioned by transaction ids is left out, because
   const setup = `CREATE TABLE plain (id INT PRIMARY KEY);
     CREATE TABLE numbered (id INT PRIMARY KEY, since BIGINT UNSIGNED GENERATED ALWAYS AS ROW START,
       till BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (since, till)) WITH SYSTEM VERSIONING`;
-  await using sync = await startMysqlSync({ server: mariadb(), setup });
+  // Its own, because a statement in the log stops every sync that reads it.
+  await using server = await startMariadb({ version: '10.11' });
+  await using sync = await startMysqlSync({ server, setup });
   const { name } = sync.database;
   const warnings = [{ code: 'table_unsupported', table: `${name}.numbered` }];
   expect((await sync.status()).warnings).toMatchObject(warnings);

@@ -1,8 +1,8 @@
 /** What the log does not say, and what it must not say (DESIGN §5, holes of the binlog). */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { series } from '../support/mysql-series.ts';
 import { type MysqlTestSync, startMysqlSync } from '../support/mysql-sync.ts';
-import { describeMysql, mariadb, mysql } from '../support/servers.ts';
+import { describeMysql } from '../support/servers.ts';
 
 /** `_between` is not of the sync, and what is deleted there is deleted in `grandchild`. */
 const family = `
@@ -97,44 +97,5 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server) => {
     for (const table of ['parent', ...children]) await sync.agrees(table);
     const { last_error } = await sync.status();
     expect(last_error).toBeNull();
-  });
-});
-
-describe.each([
-  ['MySQL', mysql],
-  ['MariaDB', mariadb],
-])('%s: what the log must not hold', (_, server) => {
-  const start = () =>
-    startMysqlSync({
-      server: server(),
-      setup: 'CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT); INSERT INTO t VALUES (1, 1, 1)',
-    });
-
-  test('a statement that changes rows', async () => {
-    await using sync = await start();
-    const session = await sync.database.connect();
-    await session.query("SET SESSION binlog_format = 'STATEMENT'");
-    await session.query('UPDATE t SET a = 2');
-    const { last_error } = await sync.until('it fails', ({ state }) => state === 'failed');
-    expect(last_error?.code).toBe('unsupported_event');
-    expect(last_error?.remedy).toMatch(/binlog_format/);
-    await sync.order('dump');
-    await sync.until('it streams again', ({ state }) => state === 'streaming');
-    await sync.sql('UPDATE t SET b = 5');
-    await sync.agrees('t');
-  });
-
-  test('rows without some of their columns', async () => {
-    await using sync = await start();
-    const session = await sync.database.connect();
-    await session.query("SET SESSION binlog_row_image = 'MINIMAL'");
-    await session.query('UPDATE t SET a = 2');
-    const { last_error } = await sync.until('it fails', ({ state }) => state === 'failed');
-    expect(last_error?.code).toBe('binlog_setting');
-    expect(last_error?.remedy).toContain('SET GLOBAL binlog_row_image = FULL');
-    await sync.order('dump');
-    await sync.until('it streams again', ({ state }) => state === 'streaming');
-    await sync.sql('UPDATE t SET b = 5');
-    await sync.agrees('t');
   });
 });

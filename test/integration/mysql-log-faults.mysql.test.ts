@@ -1,6 +1,7 @@
 /** Reading the log while the network, the server or the reader itself misbehaves. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../src/drivers/mysql/connection.ts';
 import type { LogEvent } from '../../src/drivers/mysql/log-event.ts';
 import type { LogReaderOptions } from '../../src/drivers/mysql/log-reader.ts';
@@ -12,20 +13,24 @@ import { until } from '../support/until.ts';
 
 let lastId = 3_910_000_000;
 
+/** Reads the log in this file alone: what the server says of its threads says nothing of other tests. */
+const account = { user: `reader_${randomBytes(4).toString('hex')}`, password: 'reads' } as const;
+
 /** Through the proxy, if there is one. Each reader of the shared servers has an id of its own. */
 async function optionsOf(
   database: MysqlTestDatabase,
   proxy: Pick<TcpProxy, 'host' | 'port'> = database.server,
 ): Promise<LogReaderOptions> {
-  const { user, password } = database.server;
   lastId += 1;
-  return readerOptions({ host: proxy.host, port: proxy.port, user, password }, lastId);
+  return readerOptions({ host: proxy.host, port: proxy.port, ...account }, lastId);
 }
 
 /** Threads of this account that send the log; the reader's is the one that comes. */
 async function dumpThreads({ query }: MysqlTestDatabase): Promise<number[]> {
   const rows = await query('SHOW PROCESSLIST');
-  return rows.filter(({ Command }) => /^Binlog Dump/.test(Command)).map(({ Id }) => Number(Id));
+  const ours = ({ User, Command }: Record<string, string>) =>
+    User === account.user && Command?.startsWith('Binlog Dump');
+  return rows.filter(ours).map(({ Id }) => Number(Id));
 }
 
 /** @returns the thread at the server, beside the reader */
@@ -41,6 +46,16 @@ async function followed(database: MysqlTestDatabase, options: LogReaderOptions) 
 }
 
 describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
+  const administer = async (sql: string) => {
+    await using database = await createMysqlDatabase(server());
+    await database.query(sql);
+  };
+  const { user, password } = account;
+  beforeAll(() =>
+    administer(`CREATE USER ${user} IDENTIFIED BY '${password}'; GRANT ALL ON *.* TO ${user}`),
+  );
+  afterAll(() => administer(`DROP USER ${user}`));
+
   test('at its end a heartbeat comes within two seconds, with the place of the end', async () => {
     await using database = await createMysqlDatabase(server());
     const options = await optionsOf(database);
@@ -70,9 +85,8 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, name) => {
 
   test('a query whose answer does not come ends with its time', async () => {
     await using proxy = await startTcpProxy(server());
-    const { user, password } = server();
     const { host, port } = proxy;
-    const { target } = await readerOptions({ host, port, user, password }, 1);
+    const { target } = await readerOptions({ host, port, ...account }, 1);
     const connection = await connect(target, new AbortController().signal);
     proxy.halfOpen();
     await expect(connection.query('SELECT 1', [], 300)).rejects.toMatchObject({
