@@ -6,6 +6,7 @@ import { decodeStatus, encodeStatus } from './api/published-status.ts';
 import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
 import type { ConfigControl } from './config/control.ts';
 import { syncDigests } from './config/digest.ts';
+import { isShared } from './config/key-spaces.ts';
 import type { LoadResult } from './config/load.ts';
 import { driverFactory } from './drivers/create.ts';
 import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
@@ -16,7 +17,7 @@ import { Session } from './etcd/session.ts';
 import { stateKeys } from './etcd/state-keys.ts';
 import { Reloader, type ReloadTarget } from './reload/reloader.ts';
 import { maxHeldBytes } from './replication/held-changes.ts';
-import { compileTemplate, syncPrefix } from './replication/key-template.ts';
+import { compileTemplate, syncPrefix, type TemplateScope } from './replication/key-template.ts';
 import type { Log } from './replication/log.ts';
 import { Replicator } from './replication/replicator.ts';
 import type { ReplicatorSettings } from './replication/replicator-options.ts';
@@ -50,6 +51,8 @@ interface Shared {
   readonly limits: ServerLimits;
   readonly observers: Observers;
   readonly contact: EtcdContact;
+  /** What is in force at the moment. */
+  readonly current: () => Config;
 }
 
 export interface ServiceOptions {
@@ -83,6 +86,7 @@ export function createService(options: ServiceOptions): Service {
     limits: createServerLimits(),
     observers: new Observers(),
     contact,
+    current: () => reloader.current(),
   };
   const syncs = new Map(
     config.syncs.map((sync) => [sync.name, assembleSync(sync, config, shared)]),
@@ -95,7 +99,7 @@ export function createService(options: ServiceOptions): Service {
     read: reread,
     target: reloadTarget(syncs, supervisor, shared),
     rowKeys: createRowKeys(client, statePrefix),
-    prefixOf: (sync) => pipelineOptions(sync).prefixOf,
+    prefixOf: (sync) => compileTemplate(sync.keys.template, templateScope(sync)),
     statePrefixOf: (sync) => stateKeys(statePrefix, sync).prefix,
     log: logger,
   });
@@ -133,7 +137,7 @@ function reloadTarget(
       const { board, replicator, coordination, log } = syncs.get(sync.name) as AssembledSync;
       board.driver = sync.driver;
       coordination.configure(digestOf(sync, config));
-      replicator.reconfigure(settingsOf(sync, config, log));
+      replicator.reconfigure(settingsOf(sync, config, shared.current, log));
     },
     add(sync, config) {
       const added = assembleSync(sync, config, shared);
@@ -182,7 +186,7 @@ function assembleSync(sync: SyncConfig, config: Config, shared: Shared): Assembl
     now,
   });
   const replicator = new Replicator({
-    ...settingsOf(sync, config, log),
+    ...settingsOf(sync, config, shared.current, log),
     name: sync.name,
     board,
     coordination,
@@ -203,20 +207,30 @@ function digestOf({ name }: SyncConfig, config: Config): string {
   return syncDigests(config).get(name) ?? '';
 }
 
-function settingsOf(sync: SyncConfig, { etcd }: Config, log: ServiceLogger): ReplicatorSettings {
+function settingsOf(
+  sync: SyncConfig,
+  { etcd }: Config,
+  current: () => Config,
+  log: ServiceLogger,
+): ReplicatorSettings {
   const now = (): Date => new Date();
   return {
     autostart: sync.autostart,
     createDriver: driverFactory(sync, etcd, log),
-    pipeline: { ...pipelineOptions(sync), now, monotonicMs: () => performance.now() },
+    pipeline: { ...pipelineOptions(sync, current), now, monotonicMs: () => performance.now() },
     backoff: { initialMs: sync.database.retryPeriodMs, maxMs: maxBackoffMs },
     maxAttempts: sync.database.connectionRetries,
   };
 }
 
-function pipelineOptions(sync: SyncConfig) {
+function templateScope({ name, database }: SyncConfig): TemplateScope {
+  return { sync: name, database: database.names[0] ?? '' };
+}
+
+/** @param current Other syncs come and go while this one runs. */
+function pipelineOptions(sync: SyncConfig, current: () => Config) {
   const { template } = sync.keys;
-  const scope = { sync: sync.name, database: sync.database.names[0] ?? '' };
+  const scope = templateScope(sync);
   return {
     positionKind: sync.driver === 'mysql' ? ('mysql' as const) : ('postgres' as const),
     mapping: {
@@ -229,6 +243,7 @@ function pipelineOptions(sync: SyncConfig) {
     },
     prefixOf: compileTemplate(template, scope),
     syncPrefix: syncPrefix(template, scope),
+    isShared: (prefix: string) => isShared(prefix, sync.name, current()),
     adopt: sync.keys.adopt,
     mayDump: sync.dump.mode === 'initial',
     heartbeatMs: sync.database.replicationStatusTimeoutMs,

@@ -1,9 +1,10 @@
 /** What syncs must not share with each other, or with Watcher itself. */
 
 import type { SyncConfig } from './config.ts';
+import { syncShapes } from './key-spaces.ts';
 import { isLoopback } from './loopback.ts';
 import type { Draft, LocatedSync } from './normalise.ts';
-import { keyShapes, mayMeet, prefixShape } from './overlap.ts';
+import { mayMeet, prefixShape } from './overlap.ts';
 import { childPath, type Report } from './report.ts';
 
 export function crossChecks(draft: Draft, report: Report): void {
@@ -33,12 +34,7 @@ function checkKeys({ config, syncs }: Draft, report: Report): void {
   const spaces = usable.map(({ path, sync }) => ({
     name: sync.name,
     path: under(path, 'keys', 'template'),
-    shapes: keyShapes({
-      template: sync.keys.template,
-      sync: sync.name,
-      database: sync.database.names[0] ?? '',
-      include: sync.tables.include,
-    }),
+    shapes: syncShapes(sync),
   }));
   const own = report.has('etcd.state_prefix') ? [] : [prefixShape(config.etcd.statePrefix)];
   for (const [index, space] of spaces.entries()) {

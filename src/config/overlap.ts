@@ -39,6 +39,13 @@ export function prefixShape(prefix: string): KeyShape {
   return prefix.split('/').map(literal);
 }
 
+/** Every key that begins with a text, which may end within a part. */
+export function startShape(text: string): KeyShape {
+  const parts = text.split('/');
+  const last = parts.pop() ?? '';
+  return [...parts.map(literal), ...(last === '' ? [] : [[...literal(last), null]])];
+}
+
 /** Beyond the shorter shape, its `{key}` takes whatever the other one has. */
 export function mayMeet(a: readonly KeyShape[], b: readonly KeyShape[]): boolean {
   return a.some((one) =>

@@ -15,8 +15,9 @@ import {
   type SyncEffect,
 } from '../config/control.ts';
 import { type ChangedSync, type ConfigDiff, diffConfigs } from '../config/diff.ts';
+import { isShared, syncShapes } from '../config/key-spaces.ts';
 import type { LoadResult } from '../config/load.ts';
-import { keyShapes, mayMeet, prefixShape } from '../config/overlap.ts';
+import { mayMeet, prefixShape } from '../config/overlap.ts';
 import type { Violation } from '../config/report.ts';
 import type { RowKeys } from '../etcd/records.ts';
 import type { PrefixOf } from '../replication/key-template.ts';
@@ -91,7 +92,9 @@ export class Reloader implements ConfigControl {
 
   async #rehearse(): Promise<ReloadReport> {
     const diff = this.#compare();
-    const effects = await Promise.all(diff.changed.map((pair) => this.#effect(pair)));
+    const effects = await Promise.all(
+      diff.changed.map((pair) => this.#effect(pair, diff.effective)),
+    );
     return report(true, diff, effects, await this.#leftovers(diff));
   }
 
@@ -140,15 +143,19 @@ export class Reloader implements ConfigControl {
     return diffConfigs(this.#config, result.config);
   }
 
-  async #effect(pair: ChangedSync): Promise<SyncEffect> {
+  async #effect(pair: ChangedSync, next: Config): Promise<SyncEffect> {
     const { rowKeys, prefixOf } = this.#options;
     const known = unknownEffect(pair);
     const records = await this.#records(pair.before.name);
     if (records === null) return known;
     const effects = tableEffects(pair, records, prefixOf(pair.after));
     const { removed: tablesRemoved, dumped: tablesDumped } = effects;
+    // What is another sync's now is left to it.
+    const cleared = effects.clearedPrefixes.filter(
+      (prefix) => !isShared(prefix, pair.after.name, next),
+    );
     const counts = await this.#orNull(countPatienceMs, (signal) =>
-      Promise.all(effects.clearedPrefixes.map((prefix) => rowKeys.count(prefix, signal))),
+      Promise.all(cleared.map((prefix) => rowKeys.count(prefix, signal))),
     );
     const keysDeleted = counts === null ? null : counts.reduce((sum, count) => sum + count, 0);
     return { ...known, tablesRemoved, tablesDumped, keysDeleted };
@@ -218,12 +225,9 @@ function misplaced(next: Config, running: Config): Violation[] {
   const { statePrefix } = running.etcd;
   if (next.etcd.statePrefix === statePrefix) return [];
   const own = [prefixShape(statePrefix)];
-  return next.syncs.flatMap(({ name, keys, database, tables }) => {
-    const { template } = keys;
-    const { include } = tables;
-    const shapes = keyShapes({ template, sync: name, database: database.names[0] ?? '', include });
-    if (!mayMeet(shapes, own)) return [];
+  return next.syncs.flatMap((sync) => {
+    if (!mayMeet(syncShapes(sync), own)) return [];
     const message = `its keys could be under the etcd.state_prefix that is in use until Watcher is started again (${statePrefix})`;
-    return [{ path: `syncs.${name}.keys.template`, line: null, message }];
+    return [{ path: `syncs.${sync.name}.keys.template`, line: null, message }];
   });
 }

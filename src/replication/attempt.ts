@@ -40,6 +40,8 @@ export interface PipelineOptions {
   readonly prefixOf: PrefixOf;
   /** What every key of the sync begins with; empty or `/` when there is no such thing. */
   readonly syncPrefix: string;
+  /** Whether keys that begin with this could be another sync's or Watcher's own, as it is configured at the moment. */
+  readonly isShared: (prefix: string) => boolean;
   /** Keys that are there before the first dump are taken over (`keys.adopt`). */
   readonly adopt: boolean;
   /** False: `dump.mode: never`; the stream begins without a first copy. */

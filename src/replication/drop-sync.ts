@@ -16,6 +16,7 @@ import { errorCodes, toWatcherError, WatcherError } from '../errors.ts';
 import type { Claim, Coordination } from './coordination.ts';
 import { type Driver, type SourceLeftover, type SourcePart, sourceParts } from './driver.ts';
 import type { Log } from './log.ts';
+import { hasOwnName } from './prefix-guard.ts';
 import type { Checkpoint, Clear, Sink, StoredState, TableRecords } from './sink.ts';
 
 export const dropParts = [...sourceParts, 'keys', 'state'] as const;
@@ -48,6 +49,8 @@ export interface DropSyncOptions {
   readonly createDriver: () => Promise<Driver>;
   /** What every key of the sync begins with; empty or `/` when there is no such thing. */
   readonly syncPrefix: string;
+  /** Whether keys that begin with this could be another sync's or Watcher's own. */
+  readonly isShared: (prefix: string) => boolean;
   readonly log: Log;
   readonly order: DropOrder;
   readonly signal: AbortSignal;
@@ -117,30 +120,55 @@ interface DroppedKeys {
   readonly kept: DropReport['kept'];
 }
 
-/** The prefixes are those that the tables were written under, whatever the template says now. */
 async function dropKeys(
   sink: Sink,
-  { order, syncPrefix }: DropSyncOptions,
+  { order, syncPrefix, isShared }: DropSyncOptions,
   signal: AbortSignal,
 ): Promise<DroppedKeys> {
   if (!order.parts.includes('keys')) return { keys: [], kept: [] };
   const state = await sink.load(signal);
   const { checkpoint } = state;
-  const keys: { prefix: string; count: number }[] = [];
-  for (const prefix of checkpoint === null ? [] : prefixesOf(state)) {
-    const count =
-      order.dryRun || checkpoint === null
-        ? await sink.count(prefix, signal)
-        : await dropPages(sink, prefix, asUndumped(checkpoint), signal);
-    if (count > 0) keys.push({ prefix, count });
-  }
+  const prefixes = checkpoint === null ? [] : prefixesOf(state);
+  const own = prefixes.filter((prefix) => !isShared(prefix));
+  const keys = await dropPrefixes(sink, own, order.dryRun ? null : checkpoint, signal);
   if (!order.dryRun && checkpoint !== null) await write(sink, asUndumped(checkpoint), signal, {});
-  if (syncPrefix.replaceAll('/', '') === '') return { keys, kept: [] };
+  const left = await counts(sink, prefixes.filter(isShared), signal);
+  const kept = left.map(({ prefix, count }) => taken(prefix, count));
+  if (!hasOwnName(syncPrefix) || isShared(syncPrefix)) return { keys, kept };
   const ours = keys.filter(({ prefix }) => order.dryRun && prefix.startsWith(syncPrefix));
   const others = (await sink.count(syncPrefix, signal)) - sum(ours.map(({ count }) => count));
-  return { keys, kept: others > 0 ? [strangers(syncPrefix, others, checkpoint)] : [] };
+  if (others > 0) kept.push(strangers(syncPrefix, others, checkpoint));
+  return { keys, kept };
 }
 
+/** @param checkpoint Null: they are counted only. */
+async function dropPrefixes(
+  sink: Sink,
+  prefixes: readonly string[],
+  checkpoint: Checkpoint | null,
+  signal: AbortSignal,
+): Promise<DropReport['keys']> {
+  if (checkpoint === null) return counts(sink, prefixes, signal);
+  const keys: { prefix: string; count: number }[] = [];
+  for (const prefix of prefixes) {
+    const count = await dropPages(sink, prefix, asUndumped(checkpoint), signal);
+    if (count > 0) keys.push({ prefix, count });
+  }
+  return keys;
+}
+
+/** Of those under which there are any. */
+async function counts(
+  sink: Sink,
+  prefixes: readonly string[],
+  signal: AbortSignal,
+): Promise<DropReport['keys']> {
+  const keys: { prefix: string; count: number }[] = [];
+  for (const prefix of prefixes) keys.push({ prefix, count: await sink.count(prefix, signal) });
+  return keys.filter(({ count }) => count > 0);
+}
+
+/** Those that the tables were written under, whatever the template says now. */
 function prefixesOf({ tables }: StoredState): readonly string[] {
   return [...new Set(Object.values(tables).flatMap(({ prefixes }) => prefixes))].sort();
 }
@@ -176,6 +204,11 @@ async function write(
   clears: readonly Clear[] = [],
 ): Promise<void> {
   await sink.write({ ops: new Map(), clears, sweeps: [], checkpoint, tables }, signal);
+}
+
+function taken(prefix: string, count: number): DropReport['kept'][number] {
+  const reason = `${count} keys stay: this is where another sync of the configuration writes now`;
+  return { part: 'keys', name: prefix, reason };
 }
 
 function strangers(

@@ -85,6 +85,7 @@ async function copyAll(
     sink,
     writer,
     tables,
+    isShared: options.isShared,
     progress,
     onRows: (count) => events.dumpedRows(count),
     signal,

@@ -106,6 +106,7 @@ async function stream(options: StreamOptions): Promise<never> {
     sink,
     writer,
     tables,
+    isShared: options.isShared,
     overlay,
     progress,
     turn,

@@ -1,7 +1,8 @@
 /**
  * Refuses to write between keys of somebody else (SPEC §4), unless they are to be taken over (`keys.adopt`).
  *
- *   1. a first dump         nothing may be under the prefix of the sync
+ *   1. a first dump         nothing may be under the prefix of the sync; where that is not its alone, under those of
+ *                           its tables: keys of another sync that begins alike are in order
  *   2. another template     nothing may be under the new prefix of a table but keys of this sync
  * From then on what is there is Watcher's, and keys that no row stands for are deleted.
  */
@@ -11,7 +12,10 @@ import type { StoredState } from './sink.ts';
 import type { Tables } from './tables.ts';
 
 export interface PrefixGuardOptions
-  extends Pick<PipelineOptions, 'sink' | 'syncPrefix' | 'adopt' | 'mapping' | 'signal'> {
+  extends Pick<
+    PipelineOptions,
+    'sink' | 'syncPrefix' | 'isShared' | 'adopt' | 'mapping' | 'signal'
+  > {
   readonly state: StoredState;
   readonly tables: Tables;
 }
@@ -30,10 +34,13 @@ export async function refuseForeignKeys(options: PrefixGuardOptions): Promise<vo
   }
 }
 
-function newPrefixes({ state, tables, syncPrefix, mapping }: PrefixGuardOptions): Iterable<string> {
+function newPrefixes(options: PrefixGuardOptions): Iterable<string> {
+  const { state, tables, syncPrefix, isShared, mapping } = options;
   const { checkpoint } = state;
   const current = tables.currentPrefixes();
-  if (checkpoint === null) return hasOwnName(syncPrefix) ? [syncPrefix] : current;
+  if (checkpoint === null) {
+    return hasOwnName(syncPrefix) && !isShared(syncPrefix) ? [syncPrefix] : current;
+  }
   if (checkpoint.options.template === mapping.template) return [];
   const known = new Set(Object.values(state.tables).flatMap(({ prefixes }) => prefixes));
   return [...current].filter((prefix) => !known.has(prefix));

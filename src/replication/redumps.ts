@@ -33,6 +33,7 @@ export interface RedumpsOptions {
   readonly sink: Sink;
   readonly writer: Writer;
   readonly tables: Tables;
+  readonly isShared: (prefix: string) => boolean;
   readonly overlay: Overlay;
   readonly progress: DumpProgress;
   /** Held by whoever reads the stream or acts at a boundary. */
@@ -165,9 +166,7 @@ export class Redumps {
   }
 
   #copy(): TableCopy {
-    const { sink, writer, tables, progress, onRows, signal } = this.#options;
-    const maxOps = maxOpsBesideStream;
-    return new TableCopy({ sink, writer, tables, progress, onRows, signal, maxOps });
+    return new TableCopy({ ...this.#options, maxOps: maxOpsBesideStream });
   }
 
   /** The tables as the snapshot has them. What was asked for and is not there has left the sync. */

@@ -92,8 +92,8 @@ export class Replicator {
   /** @throws WatcherError; see `dropSync`. */
   async drop(order: DropOrder, signal: AbortSignal): Promise<DropReport> {
     const { board, pipeline } = this.#options;
-    const { syncPrefix } = pipeline;
-    const report = await dropSync({ ...this.#options, syncPrefix, order, signal });
+    const { syncPrefix, isShared } = pipeline;
+    const report = await dropSync({ ...this.#options, syncPrefix, isShared, order, signal });
     if (!order.dryRun && board.state === 'stopped') board.dropped(order.parts);
     return report;
   }

@@ -17,6 +17,7 @@ export interface TableCopyOptions {
   readonly sink: Pick<Sink, 'list' | 'limits'>;
   readonly writer: Writer;
   readonly tables: Tables;
+  readonly isShared: (prefix: string) => boolean;
   readonly progress: DumpProgress;
   readonly onRows: (count: number) => void;
   readonly signal: AbortSignal;
@@ -85,23 +86,35 @@ export class TableCopy {
     await this.#deleteWhere(prefix, (listed) => this.#index.isStale(listed));
   }
 
-  /** Deletes every key under an old prefix, but for those that belong to a table of now. */
+  /**
+   * Deletes every key under an old prefix, but for those that belong to a table of now. Where another sync may write by
+   * now nothing is deleted: it takes over what it finds.
+   */
   async sweepOld(prefix: string): Promise<void> {
-    const current = this.#options.tables.currentPrefixes();
+    const { tables, isShared } = this.#options;
+    const current = tables.currentPrefixes();
     await this.#deleteWhere(
       prefix,
       ({ key }) => !current.has(key.slice(0, tableEnd(key, current))),
+      () => isShared(prefix),
     );
   }
 
+  /** @param isLeft From then on nothing more is deleted; asked before each page. */
   async #deleteWhere(
     prefix: string,
     stale: (listed: { key: string; modRevision: bigint }) => boolean,
+    isLeft: () => boolean = () => false,
   ): Promise<void> {
+    if (isLeft()) return;
     let sweeps: Batch['sweeps'][number][] = [];
     let bytes = 0;
     for await (const page of this.#options.sink.list(prefix, this.#options.signal)) {
       this.#options.progress.moved();
+      if (isLeft()) {
+        sweeps = [];
+        break;
+      }
       for (const { key, modRevision } of page) {
         if (!stale({ key, modRevision })) continue;
         sweeps.push({ key, modRevision });

@@ -27,6 +27,7 @@ export const pipelineDefaults = {
   },
   prefixOf: compileTemplate(template, scope),
   syncPrefix: syncPrefix(template, scope),
+  isShared: () => false,
   adopt: false,
   mayDump: true,
   heartbeatMs: 0,

@@ -101,6 +101,22 @@ test.each<[DropPart]>([['slot'], ['publication'], ['keys'], ['state']])(
   },
 );
 
+test('keys where another sync writes by now stay, and are named', async () => {
+  await using world = await stoppedWorld();
+  const { store, drop, sync } = world;
+  const isShared = (prefix: string): boolean => prefix !== '/s/a/';
+  const { settings, replicator } = sync;
+  replicator.reconfigure({ ...settings, pipeline: { ...settings.pipeline, isShared } });
+  const expected = {
+    keys: [{ prefix: '/s/a/', count: rows }],
+    kept: [{ part: 'keys', name: '/s/b/', reason: expect.stringContaining('1 keys stay') }],
+  };
+  expect(await drop(['keys'], true)).toMatchObject(expected);
+  expect(await drop(['keys'])).toMatchObject(expected);
+  expect(store.keys('')).toEqual(['/s/b/1']);
+  expect(store.tables).toEqual({});
+});
+
 test('keys without a checkpoint stay: nobody knows whose they are', async () => {
   await using world = await stoppedWorld();
   const { store, drop } = world;

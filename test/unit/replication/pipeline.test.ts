@@ -594,6 +594,70 @@ test('other keys under the prefix refuse the first dump, unless they may be adop
   expect(store.keys('')).toEqual(['/s/a/1', '/s/a/2', '/s/a/3', '/s/b/1']);
 });
 
+test('where another sync begins alike, only what is under the tables refuses a first dump, or is adopted', async () => {
+  const source = shop();
+  const store = new MemoryStore();
+  store.putForeign('/s/else', 'x');
+  store.putForeign('/s/a/99', 'x');
+  const isShared = (prefix: string): boolean => prefix === '/s/';
+  const refused = new Attempt(source, store, { isShared });
+  await refused.ended;
+  expect(refused.error).toMatchObject({
+    code: 'prefix_not_empty',
+    message: expect.stringContaining('under /s/a/'),
+  });
+  await using adopting = new Attempt(source, store, { isShared, adopt: true });
+  await streaming(adopting);
+  expect(store.keys('')).toEqual(['/s/a/1', '/s/a/2', '/s/a/3', '/s/b/1', '/s/else']);
+  await adopting.stop();
+  store.checkpoint = null;
+  store.rows.delete('/s/a/1');
+  for (const key of store.keys('/s/a/')) store.rows.delete(key);
+  for (const key of store.keys('/s/b/')) store.rows.delete(key);
+  await using beside = new Attempt(source, store, { isShared });
+  await streaming(beside);
+  expect(store.keys('')).toContain('/s/else');
+});
+
+test.each(['first', 'later'])(
+  'keys of a table that went over to another sync stay: %s',
+  async (when) => {
+    const source = shop();
+    const store = new MemoryStore();
+    const before = new Attempt(source, store);
+    await streaming(before);
+    await before.stop();
+    source.tables.delete('b');
+    if (when === 'first') source.gap = new WatcherError('slot_missing');
+    const isShared = (prefix: string): boolean => prefix !== '/s/a/';
+    await using attempt = new Attempt(source, store, { isShared, adopt: true });
+    await streaming(attempt);
+    await turns();
+    source.heartbeat();
+    await attempt.until('it is no table of the sync any more', () => !('b' in store.tables));
+    expect(store.keys('/s/b/')).toEqual(['/s/b/1']);
+  },
+);
+
+test('what is swept when another sync comes to write there is swept no further', async () => {
+  const source = shop();
+  const store = new MemoryStore();
+  const before = new Attempt(source, store);
+  await streaming(before);
+  await before.stop();
+  source.tables.delete('b');
+  for (let row = 2; row <= 9; row += 1) store.putForeign(`/s/b/${row}`, 'x');
+  const isShared = (): boolean => !store.rows.has('/s/b/1');
+  store.limits = { ...store.limits, maxOps: 2 };
+  await using attempt = new Attempt(source, store, { isShared });
+  await streaming(attempt);
+  await turns();
+  source.heartbeat();
+  await attempt.until('it is no table of the sync any more', () => !('b' in store.tables));
+  // A page has three keys.
+  expect(store.keys('/s/b/')).toEqual(['4', '5', '6', '7', '8', '9'].map((row) => `/s/b/${row}`));
+});
+
 test('dump.mode never: streams without a copy, and does not jump over a gap or on request', async () => {
   const source = shop();
   const store = new MemoryStore();
