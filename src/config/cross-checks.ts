@@ -71,7 +71,7 @@ function refuseShared(
 }
 
 /** Where the server is; the names of this machine are one. */
-function serverOf({ database }: SyncConfig): string {
+export function serverOf({ database }: Pick<SyncConfig, 'database'>): string {
   const host = isLoopback(database.host) ? 'localhost' : database.host.toLowerCase();
   return `${host}:${database.port}`;
 }

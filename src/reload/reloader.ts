@@ -161,14 +161,16 @@ export class Reloader implements ConfigControl {
     return { ...known, tablesRemoved, tablesDumped, keysDeleted };
   }
 
-  async #leftovers({ removed, changed }: ConfigDiff): Promise<readonly Leftover[]> {
+  async #leftovers(diff: ConfigDiff): Promise<readonly Leftover[]> {
+    const { removed, changed, effective } = diff;
     const { statePrefixOf } = this.#options;
     const gone = await Promise.all(
       removed.map(async (sync) =>
-        removedLeftover(sync, await this.#records(sync.name), statePrefixOf(sync.name)),
+        removedLeftover(sync, await this.#records(sync.name), statePrefixOf(sync.name), effective),
       ),
     );
-    return [...gone, ...changed.map(replacedLeftover).filter((leftover) => leftover !== null)];
+    const replaced = changed.map((pair) => replacedLeftover(pair, effective));
+    return [...gone, ...replaced.filter((leftover) => leftover !== null)];
   }
 
   #records(sync: string): Promise<TableRecords | null> {

@@ -54,10 +54,15 @@ test('a prefix that another table has from now on is not cleared', () => {
   expect(clearedPrefixes).toEqual(['/a/public/x/', '/a/public/y/']);
 });
 
+/** A file without the sync `a`. */
+function without(other = 'other: { database: { host: db, name: other } }') {
+  return configOf(`etcd: { endpoints: [localhost:2379] }\nsyncs: { ${other} }\n`);
+}
+
 test('a sync that is removed leaves keys, state, slot and publication', () => {
   const [sync] = configOf(withSync('', 'user: u')).syncs;
   if (sync === undefined) throw new Error('no sync');
-  expect(removedLeftover(sync, records, '/watcher/syncs/a/')).toMatchObject({
+  expect(removedLeftover(sync, records, '/watcher/syncs/a/', without())).toMatchObject({
     name: 'a',
     keys: ['/a/public/x/', '/a/public/y/'],
     slot: 'watchersub_a',
@@ -70,10 +75,10 @@ test('a sync that is removed leaves keys, state, slot and publication', () => {
     ],
     remedy: expect.stringMatching(/database shop of db:5432.*DELETE \/v1\/syncs\/a/),
   });
-  expect(removedLeftover(sync, null, '/watcher/syncs/a/').keys).toBeNull();
+  expect(removedLeftover(sync, null, '/watcher/syncs/a/', without()).keys).toBeNull();
   const [foreign] = configOf(withSync('postgres: { manage_publication: false }')).syncs;
   if (foreign === undefined) throw new Error('no sync');
-  expect(removedLeftover(foreign, {}, '/s/').sql).toHaveLength(1);
+  expect(removedLeftover(foreign, {}, '/s/', without()).sql).toHaveLength(1);
 });
 
 test.each([
@@ -86,16 +91,75 @@ test.each([
   ['one that is not managed any more', withSync('postgres: { manage_publication: false }'), null],
   ['another address', withSync('').replace('host: db', 'host: db2'), null],
 ])('%s: what it does not use any more', (_what, after, expected) => {
-  const leftover = replacedLeftover(pairOf(after));
+  const leftover = replacedLeftover(pairOf(after), configOf(after));
   if (expected === null) expect(leftover).toBeNull();
   else expect(leftover).toMatchObject(expected);
 });
 
 test('another database: slot and publication stay in the old one', () => {
   const after = withSync('').replace('name: shop', 'name: other');
-  expect(replacedLeftover(pairOf(after))).toMatchObject({
+  expect(replacedLeftover(pairOf(after), configOf(after))).toMatchObject({
     slot: 'watchersub_a',
     publication: 'watcherpub_a',
     remedy: expect.stringContaining('database shop of'),
   });
+});
+
+test('a sync that is renamed in the file: what goes over to the new name is no leftover', () => {
+  const block = (name: string, host = 'localhost', more = '') =>
+    `${name}: { database: { host: "${host}", name: shop }, tables: { include: [public.*] }, keys: { template: "/rows/{schema}/{table}/{key}" }, postgres: { slot: s, publication: p${more} } }`;
+  const [sync] = without(block('a')).syncs;
+  if (sync === undefined) throw new Error('no sync');
+  const known = {
+    1: record('public.x', '/rows/public/x/', '/old/x/'),
+    2: record('gone.y', '/rows/gone/y/'),
+  };
+  const state = '/watcher/syncs/a/';
+  const renamed = without(block('b', '127.0.0.1', ', manage_publication: false'));
+  expect(removedLeftover(sync, known, state, renamed)).toMatchObject({
+    keys: ['/old/x/', '/rows/gone/y/'],
+    slot: null,
+    publication: null,
+    sql: [],
+    etcdctl: [
+      `etcdctl del --prefix '/old/x/'`,
+      `etcdctl del --prefix '/rows/gone/y/'`,
+      `etcdctl del --prefix '/watcher/syncs/a/'`,
+    ],
+    remedy: expect.stringMatching(/^Run etcdctl .* must stay\.$/),
+  });
+  const only = removedLeftover(sync, { 1: record('public.x', '/rows/public/x/') }, state, renamed);
+  expect(only).toMatchObject({
+    keys: [],
+    etcdctl: [`etcdctl del --prefix '/watcher/syncs/a/'`],
+    remedy: expect.stringMatching(/^Run etcdctl to remove its state\. /),
+  });
+  // The same names at another server, or in another database, are others.
+  for (const elsewhere of [
+    block('b', 'db2'),
+    block('b').replace('name: shop', 'name: mall').replace('[public.*]', '[other.*]'),
+  ]) {
+    expect(removedLeftover(sync, known, state, without(elsewhere))).toMatchObject({
+      slot: 's',
+      publication: 'p',
+      remedy: expect.stringContaining('goes on retaining log'),
+    });
+  }
+});
+
+test('two syncs that swap their slots and publications leave nothing', () => {
+  const text = (a: number, b: number) => `etcd: { endpoints: [localhost:2379] }
+syncs:
+  a: { database: { host: db, name: shop }, postgres: { slot: s${a}, publication: p${a} } }
+  b: { database: { host: db, name: shop }, postgres: { slot: s${b}, publication: p${b} } }
+`;
+  const leftovers = (before: string, after: string) =>
+    diffConfigs(configOf(before), configOf(after)).changed.map((pair) =>
+      replacedLeftover(pair, configOf(after)),
+    );
+  expect(leftovers(text(1, 2), text(2, 1))).toEqual([null, null]);
+  expect(leftovers(text(1, 2), text(2, 3))).toMatchObject([
+    { slot: 's1', publication: 'p1' },
+    null,
+  ]);
 });
