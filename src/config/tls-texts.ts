@@ -1,8 +1,10 @@
 /**
- * Whether certificates and private keys can be used, before anything is started with them. Pure. The messages say
- * nothing of what the texts hold, and neither do they pass on OpenSSL's words.
+ * Whether certificates and private keys can be used, before anything is started with them: each can be read, they belong
+ * together, and OpenSSL makes a context of them. Pure. The messages say nothing of what the texts hold; of OpenSSL's words
+ * only the reason is passed on, which is a fixed text for each of its codes.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { childPath, type Report } from './report.ts';
 
 /** PEM texts of one block `tls`, those that are there. */
@@ -13,45 +15,51 @@ export interface TlsTexts {
 }
 
 /** @param path Of the block `tls`. */
-export function checkTlsTexts(path: string, texts: TlsTexts, report: Report): void {
-  const { ca, cert, key } = texts;
-  const refuse = (name: keyof TlsTexts, message: string): void => {
+export function checkTlsTexts(path: string, { ca, cert, key }: TlsTexts, report: Report): void {
+  const refuse = (name: keyof TlsTexts, problem: string | null): void => {
     const at = childPath(path, name);
     const inFile = `${at}_file`;
     // What is wrong with the reading of it was said already.
-    if (!report.has(at, inFile)) report.add(report.isLocated(inFile) ? inFile : at, message);
+    if (problem === null || report.has(at, inFile)) return;
+    report.add(report.isLocated(inFile) ? inFile : at, problem);
   };
-  if (ca !== undefined && !holdsCertificates(ca)) refuse('ca', noCertificate);
-  if (cert !== undefined && !holdsCertificates(cert)) refuse('cert', noCertificate);
-  if (key !== undefined && !isPrivateKey(key)) refuse('key', noKey(key));
-  if (cert !== undefined && key !== undefined && !belong(cert, key)) {
-    refuse('key', 'is not the private key of cert');
-  }
+  const certProblem = cert === undefined ? null : certificatesProblem(cert, { cert });
+  if (ca !== undefined) refuse('ca', certificatesProblem(ca, { ca }));
+  refuse('cert', certProblem);
+  if (key !== undefined) refuse('key', keyProblem(key, certProblem === null ? cert : undefined));
 }
 
-const noCertificate = 'holds no certificate that can be read';
-
-function noKey(pem: string): string {
-  return pem.includes('ENCRYPTED')
-    ? 'is an encrypted private key; it is needed without a passphrase (openssl pkey -in KEY)'
-    : 'holds no private key that can be read';
-}
-
-/** One or more, all of which can be read; there may be other text around them. */
-function holdsCertificates(pem: string): boolean {
+/**
+ * One or more, all of which can be read; there may be other text around them.
+ * @param use What they are to be for OpenSSL.
+ */
+function certificatesProblem(pem: string, use: SecureContextOptions): string | null {
   const blocks = pem.match(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[\s\S]*?-----END [^-]*-----/g);
-  return blocks?.every((block) => works(() => new X509Certificate(block))) ?? false;
+  const read = blocks?.every((block) => works(() => new X509Certificate(block))) ?? false;
+  return read ? refusal(use) : 'holds no certificate that can be read';
 }
 
-function isPrivateKey(pem: string): boolean {
-  return works(() => createPrivateKey(pem));
+/** @param cert One that is not refused itself; its chain may follow it. */
+function keyProblem(key: string, cert: string | undefined): string | null {
+  if (!works(() => createPrivateKey(key))) {
+    return key.includes('ENCRYPTED')
+      ? 'is an encrypted private key; it is needed without a passphrase (openssl pkey -in KEY)'
+      : 'holds no private key that can be read';
+  }
+  if (cert === undefined) return null;
+  const belongs = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  return belongs ? refusal({ cert, key }) : 'is not the private key of cert';
 }
 
-/** True as well where one of them cannot be read: that is another message. */
-function belong(cert: string, key: string): boolean {
-  if (!holdsCertificates(cert) || !isPrivateKey(key)) return true;
-  // The first one; those of its chain follow.
-  return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+/** What can be read is not always served with: a key may be too small for the security level of this OpenSSL. */
+function refusal(use: SecureContextOptions): string | null {
+  try {
+    createSecureContext(use);
+    return null;
+  } catch (error) {
+    const { reason } = error as { readonly reason?: unknown };
+    return `is refused by OpenSSL${typeof reason === 'string' ? `: ${reason}` : ''}`;
+  }
 }
 
 function works(attempt: () => unknown): boolean {

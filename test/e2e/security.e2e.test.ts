@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeWeakPair } from '../../tools/testenv/certificates.ts';
 import { callApi } from '../support/secure-api.ts';
 import {
   certificates,
@@ -92,6 +93,29 @@ describe.skipIf(skipped)('docs/security.md', () => {
     expect([status, headers['strict-transport-security']]).toEqual([200, 'max-age=31536000']);
     expect((await watcher.order('start', secrets.reader)).status).toBe(403);
     expect((await watcher.order('start')).status).toBe(202);
+  });
+
+  test('a certificate that OpenSSL does not serve with: a reload changes nothing, a start is refused', async () => {
+    const { cert, key } = makeWeakPair();
+    await using watcher = await start(configuration());
+    await watcher.until('it streams', streams);
+    const { configFile } = watcher.process;
+    const config = JSON.parse(await readFile(configFile, 'utf8'));
+    const before = (await watcher.get('/v1/config')).body;
+    const api = { ...config.api, tls: { cert, key } };
+    const syncs = { other: config.syncs.inventory };
+    await writeFile(configFile, JSON.stringify({ ...config, api, syncs }));
+    const refused = await watcher.reload();
+    const message = 'is refused by OpenSSL: ee key too small';
+    expect(refused.status).toBe(422);
+    expect(JSON.parse(refused.body)).toMatchObject({
+      code: 'config_invalid',
+      violations: [{ path: 'api.tls.cert', message }],
+    });
+    expect((await watcher.get('/v1/config')).body).toBe(before);
+    expect((await watcher.get('/v1/syncs/inventory')).status).toBe(200);
+    expect(await check({ ...config, api })).toContain(`api.tls.cert: ${message}`);
+    await expect(start({ ...config, api })).rejects.toThrow(/has ended \(2\).*ee key too small/s);
   });
 
   test('no secret is in logs, answers, metrics, etcd, check or errors', async () => {

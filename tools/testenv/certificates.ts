@@ -94,6 +94,16 @@ function newIdentity(name: string): Identity {
 
 const dayMs = 86_400_000;
 
+/** PEM texts that can be parsed and belong together, and that OpenSSL refuses to serve with. */
+export function makeWeakPair(): { readonly cert: string; readonly key: string } {
+  const authority = newIdentity('Watcher test authority');
+  const weak = { name: '', ...generateKeyPairSync('rsa', { modulusLength: 512 }) };
+  return {
+    cert: certificate(weak, authority, leafExtensions, new Date()),
+    key: weak.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
 function certificate(subject: Identity, issuer: Identity, extensions: Buffer[], now: Date): string {
   const serial = randomBytes(16);
   serial[0] = 0x01 | (serial[0]! & 0x7f);

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { makeWeakPair } from '../../../tools/testenv/certificates.ts';
 import { makePem } from '../../support/pem.ts';
 import { configOf, load, refusals, violationsOf, withGlobal, withSync } from './loading.ts';
 
@@ -110,6 +111,19 @@ test.each([
   const result = apiTls(cert, key);
   expect(result).toMatchObject({ violations: [{ path: `api.tls.${name}`, line }] });
   expect(JSON.stringify(result)).not.toContain(key.slice(60, 90));
+});
+
+test('what can be parsed and OpenSSL does not serve with is refused, with the reason', () => {
+  const weak = makeWeakPair();
+  const message = 'is refused by OpenSSL: ee key too small';
+  expect(apiTls(weak.cert, weak.key)).toEqual({
+    violations: [{ path: 'api.tls.cert', line: 5, message }],
+  });
+  const text = withGlobal(
+    'etcd:\n  endpoints: [a:1]\n  tls:\n    cert_file: cert.pem\n    key_file: key.pem',
+  );
+  const files = { '/etc/cert.pem': weak.cert, '/etc/key.pem': weak.key };
+  expect(violationsOf(text, { files })).toEqual([{ path: 'etcd.tls.cert_file', line: 5, message }]);
 });
 
 test('TLS of the API needs both halves', () => {
