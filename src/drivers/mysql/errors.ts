@@ -32,6 +32,10 @@ export function toSourceError(error: unknown, context: SourceContext): WatcherEr
   if (networkCodes.has(code)) return unreachable(error, code, context);
   if (isTlsFailure(code)) return tlsFailure(error, code, context);
   if (authCodes.has(code) || unknownPlugin.test(error.message)) return authFailure(error, context);
+  // What is asked of a connection that has ended already: mysql2 gives that no code.
+  if (code === '' && 'fatal' in error && error.fatal === true) {
+    return unreachable(error, error.message, context);
+  }
   return toWatcherError(error);
 }
 

@@ -21,7 +21,7 @@ export class LogWatch {
   #end: LogPlace | null = null;
   #wasAtEnd = false;
   #heartbeats = 0;
-  #fault: WatcherError | null = null;
+  #fault: unknown = null;
 
   /** Up to where the log was read, on this connection; null: nothing was. */
   get read(): LogPlace | null {
@@ -36,7 +36,12 @@ export class LogWatch {
     this.#end = end;
   }
 
-  /** @throws WatcherError `source_replaced`, `source_unavailable`. */
+  /** It cannot be asked any more: the stream ends with this error, because a RESET would be missed. */
+  fails(error: unknown): void {
+    this.#fault ??= error;
+  }
+
+  /** @throws WatcherError `source_replaced`, `source_unavailable`, or why the source could not be asked. */
   arrived(message: StreamMessage): void {
     if (this.#fault !== null) throw this.#fault;
     if (message.type === 'catalog') return;

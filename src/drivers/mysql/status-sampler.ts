@@ -1,4 +1,5 @@
 /** Samples how far the source is, how much log is not read yet, and whether the server will purge it soon. */
+import { WatcherError } from '../../errors.ts';
 import type { Warning } from '../../replication/change.ts';
 import type { SourceStatus } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
@@ -63,7 +64,7 @@ export class StatusSampler {
     clearInterval(this.#timer);
   }
 
-  /** A sample that fails is left out: what is wrong with the connection ends the stream by another way. */
+  /** A sample that fails ends the stream: nobody else looks at this connection while it waits for changes. */
   async #sample(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
@@ -76,7 +77,8 @@ export class StatusSampler {
       const behind = position !== null && comparePlaces(position, this.#last.end) < 0;
       this.#behindSinceMs = behind ? (this.#behindSinceMs ?? nowMs()) : null;
     } catch (error) {
-      this.#options.options.logger.debug({ error: String(error) }, 'no status of the source');
+      this.stop();
+      watch.fails(error);
     }
     this.#busy = false;
   }
@@ -92,7 +94,10 @@ export async function readLogStatus(
   facts: ServerFacts,
 ): Promise<LogStatus> {
   const end = await readLogEnd(connection, facts);
-  if (end === null) throw new Error('the server writes no binlog');
+  // Not for long: what it is set to do was looked at before, and a RESET closes the log for a moment.
+  if (end === null) {
+    throw new WatcherError('source_unavailable', { message: 'The server writes no binlog now' });
+  }
   return { end: positionOf(end), files: await readLogFiles(connection) };
 }
 

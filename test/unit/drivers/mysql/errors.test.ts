@@ -51,6 +51,13 @@ test.each([
   expect(toSourceError(Object.assign(new Error('text'), { code }), context).code).toBe(expected);
 });
 
+test('what is asked of a connection that has ended is not answered by a server that is away', () => {
+  const message = "Can't add new command when connection is in closed state";
+  const closed = Object.assign(new Error(message), { fatal: true });
+  expect(toSourceError(closed, context).code).toBe('source_unavailable');
+  expect(toSourceError(new Error(message), context).code).toBe('internal');
+});
+
 test('the statement is in no text and in no cause', () => {
   const error = toSourceError(answered(1064, '42000', 'You have an error'), context);
   expect(JSON.stringify([error.message, error.remedy, error.cause])).not.toContain('secret');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { LogWatch } from '../../../../src/drivers/mysql/log-watch.ts';
+import { WatcherError } from '../../../../src/errors.ts';
 import type { Heartbeat } from '../../../../src/replication/change.ts';
 
 const at = (offset: number, file = 'binlog.000002') => ({ file, offset });
@@ -21,6 +22,14 @@ test('a log that ends before what was read was reset', () => {
   other.arrived(heartbeat(4, 'binlog.000010'));
   other.ends(at(900, 'binlog.000009'), other.read);
   expect(() => other.arrived(heartbeat(4, 'binlog.000010'))).toThrow('reset');
+});
+
+test('a source that cannot be asked ends the stream, with the first reason', () => {
+  const watch = new LogWatch();
+  const error = new WatcherError('source_unavailable');
+  watch.fails(error);
+  watch.fails(new Error('later'));
+  expect(() => watch.arrived(heartbeat(500))).toThrow(error);
 });
 
 test('what was read since the end was asked for does not count', () => {
