@@ -18,6 +18,10 @@ import { createService, type Service } from './service.ts';
 
 /** What is not done by then after a signal is abandoned: an orchestrator's patience is usually 10 s. */
 const shutdownMs = 9_000;
+/** A client that has sent half a request, or does not read its answer, is not waited for longer. */
+const requestsMs = 3_000;
+/** What is still open after the end is closed by the end of the process. */
+const lingerMs = 250;
 
 /** @returns the exit code: 0 after a signal, 1 when it cannot serve, 2 when the configuration is invalid. */
 export async function run({ configFile }: CommandOptions): Promise<number> {
@@ -55,6 +59,8 @@ export async function run({ configFile }: CommandOptions): Promise<number> {
   service.supervisor.start();
   await stopped;
   await shutDown(app, service, logger);
+  // Unless nothing keeps the process; the log is written synchronously.
+  setTimeout(() => process.exit(0), lingerMs).unref();
   return 0;
 }
 
@@ -102,9 +108,11 @@ async function shutDown(app: FastifyInstance, service: Service, logger: Logger):
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), shutdownMs);
   });
+  const cut = setTimeout(() => app.server.closeAllConnections(), requestsMs);
   const ended = Promise.all([app.close(), service.stop()]).then(() => true);
   const inTime = await Promise.race([ended, late]);
   clearTimeout(timer);
+  clearTimeout(cut);
   if (inTime) logger.info({}, 'stopped');
   // Nothing is lost by this: what is not durable is read again from the checkpoint.
   else logger.warn({}, 'not everything ended in time: abandoned');

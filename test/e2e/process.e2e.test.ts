@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -191,6 +191,21 @@ describe('signals and ports', () => {
         { what: 'its connections are closed' },
       );
     }
+  });
+
+  test('SIGTERM while a client has sent half a request: exit 0 within 10 s', async () => {
+    await using sync = await startSync({ setup });
+    const { hostname, port } = new URL(sync.watcher.url);
+    const client = connect(Number(port), hostname);
+    await once(client, 'connect');
+    client.on('error', () => {}).write('GET / HTTP/1.1\r\n');
+    // Answered behind it: the half has arrived.
+    await sync.status();
+    const begin = performance.now();
+    expect(await sync.watcher.stop()).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(10_000);
+    expect(sync.watcher.log.at(-1)).toMatchObject({ msg: 'stopped' });
+    client.destroy();
   });
 
   test('SIGHUP does not end it', async () => {
