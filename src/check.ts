@@ -2,7 +2,7 @@
 import type { CommandOptions } from './commands.ts';
 import type { Config, EtcdConfig, SyncConfig } from './config/config.ts';
 import { driverFactory } from './drivers/create.ts';
-import { toWatcherError } from './errors.ts';
+import { toWatcherError, WatcherError } from './errors.ts';
 import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
 import { stateKeys } from './etcd/state-keys.ts';
 import { formatFindings } from './findings.ts';
@@ -44,11 +44,13 @@ async function checkEtcd(config: Config, client: EtcdClient): Promise<Finding[]>
   const findings: Finding[] = [];
   const timeoutMs = Math.min(dialTimeoutMs, etcdTimeoutMs);
   try {
-    await client.connect(stateKeys(statePrefix, 'check').checkpoint, timeoutMs);
+    const { checkpoint } = stateKeys(statePrefix, 'check');
+    await client.connect(checkpoint, timeoutMs);
     const message = `${endpoints.join(', ')} answers and lets the keys under ${statePrefix} be read`;
     findings.push({ level: 'ok', subject: 'connection', message, remedy: '' });
+    findings.push(await usable(client, 'own keys', checkpoint));
     for (const sync of config.syncs) {
-      findings.push(await readable(client, `keys of ${sync.name}`, rowPrefix(sync)));
+      findings.push(await usable(client, `keys of ${sync.name}`, rowPrefix(sync)));
     }
   } catch (error) {
     findings.push(failure('connection', error));
@@ -63,10 +65,24 @@ function rowPrefix(sync: SyncConfig): string {
   return compileTemplate(sync.keys.template, scope)(schema, table);
 }
 
-async function readable(client: EtcdClient, subject: string, key: string): Promise<Finding> {
+/** No key was ever changed at this revision. */
+const impossibleRevision = 2n ** 63n - 1n;
+
+/**
+ * etcd looks at the rights of all operations of a transaction before it compares: this one asks to read and to write,
+ * and never does either.
+ */
+async function usable(client: EtcdClient, subject: string, key: string): Promise<Finding> {
   try {
-    await client.range({ key, countOnly: true });
-    return { level: 'ok', subject, message: `Keys like ${key}… can be read`, remedy: '' };
+    await client.txn({
+      compare: [{ key, target: 'mod', revision: impossibleRevision }],
+      success: [
+        { kind: 'range', key, countOnly: true },
+        { kind: 'put', key, value: '' },
+      ],
+    });
+    const message = `Keys like ${key}… can be read and written`;
+    return { level: 'ok', subject, message, remedy: '' };
   } catch (error) {
     return failure(subject, error);
   }
@@ -78,14 +94,23 @@ async function checkSync(
 ): Promise<{ title: string; findings: Finding[] }> {
   const title = `sync ${sync.name}`;
   const driver = await driverFactory(sync, etcd, silent)();
+  // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(noAnswer()), sourceTimeoutMs);
   try {
-    const findings = await driver.check(AbortSignal.timeout(sourceTimeoutMs));
+    const findings = await driver.check(over.signal);
     return { title, findings: [...findings] };
   } catch (error) {
     return { title, findings: [failure('source', error)] };
   } finally {
+    clearTimeout(timer);
     await driver.close();
   }
+}
+
+function noAnswer(): WatcherError {
+  const message = `The source did not answer within ${sourceTimeoutMs / 1000} s`;
+  return new WatcherError('source_unavailable', { message });
 }
 
 function failure(subject: string, error: unknown): Finding {

@@ -1,5 +1,9 @@
 /** What goes wrong at etcd: it waits, loses nothing, and says what to do (SPEC §2.5, §2.6, §8). */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type EtcdServer, startEtcd } from '../../tools/testenv/etcd.ts';
 import { authenticate, enableEtcdAuth } from '../../tools/testenv/etcd-auth.ts';
@@ -7,7 +11,14 @@ import { external } from '../support/servers.ts';
 import { startSync, type TestSync } from '../support/sync.ts';
 import { until } from '../support/until.ts';
 
+const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const setup = `CREATE TABLE item (id int PRIMARY KEY, v text); INSERT INTO item SELECT n, 'v' FROM generate_series(1, 100) n`;
+
+async function check(configFile: string): Promise<{ code: number | null; out: string }> {
+  const child = spawn(process.execPath, [program, 'check', '-c', configFile]);
+  const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  return { code, out };
+}
 
 async function statusOf(sync: TestSync, path: string): Promise<number> {
   return (await fetch(`${sync.watcher.url}${path}`)).status;
@@ -38,12 +49,15 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
     await using sync = await startSync({ etcd: server, setup, asItIs: true });
     expect(await statusOf(sync, '/healthz')).toBe(200);
     expect(await statusOf(sync, '/readyz')).toBe(503);
-    const status = await sync.until('it says so', ({ last_error }) => last_error !== null);
+    const status = await sync.until('it says so', ({ state }) => state === 'backing_off');
     expect(status.last_error).toMatchObject({
       code: 'etcd_unavailable',
       remedy: expect.stringMatching(/etcd\.endpoints/),
+      retry_at: expect.any(String),
     });
-    expect(status.state).not.toBe('streaming');
+    expect(await sync.watcher.get('/metrics')).toMatch(
+      /^watcher_errors_total\{.*etcd_unavailable.*\} [1-9]/m,
+    );
     const refused = await sync.order('stop');
     expect([refused.status, await refused.json()]).toMatchObject([
       503,
@@ -122,6 +136,24 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
     await sync.agrees('item');
   });
 
+  test('frozen: an order is refused as to an etcd that is away; SIGTERM: exit 0 within 10 s', async () => {
+    await using sync = await startSync({ etcd: server, setup });
+    server.pause();
+    try {
+      for (const order of ['stop', 'dump'] as const) {
+        const refused = await sync.order(order);
+        const problem = { status: refused.status, body: await refused.json() };
+        expect(problem).toMatchObject({ status: 503, body: { code: 'etcd_unavailable' } });
+      }
+      const begin = performance.now();
+      expect(await sync.watcher.stop()).toBe(0);
+      expect(performance.now() - begin).toBeLessThan(10_000);
+      expect(sync.watcher.log.at(-1)).toMatchObject({ msg: 'stopped' });
+    } finally {
+      server.resume();
+    }
+  });
+
   test('a second signal ends it at once, with 1', async () => {
     await using sync = await startSync({ etcd: server, setup });
     // Giving up the leadership takes until etcd's deadline.
@@ -171,6 +203,7 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
     await enableEtcdAuth(server, 'secret', [
       { name: 'app', password: 'pass', prefixes: ['/rows/', '/state/'] },
       { name: 'half', password: 'pass', prefixes: ['/state/'] },
+      { name: 'reader', password: 'pass', prefixes: ['/rows/', '/state/'], readOnly: true },
     ]);
     const target = { ...server, token: await authenticate(server, 'root', 'secret') };
     const as = (username: string, password: string) => ({
@@ -182,10 +215,7 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
     });
     {
       await using wrong = await startSync(as('app', 'not it'));
-      const { last_error } = await wrong.until(
-        'it says so',
-        (status) => status.last_error !== null,
-      );
+      const { last_error } = await wrong.until('it fails', (status) => status.state === 'failed');
       expect(last_error).toMatchObject({
         code: 'etcd_auth_failed',
         remedy: expect.stringMatching(/etcd\.username/),
@@ -200,7 +230,16 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
         remedy: expect.stringMatching(/etcdctl role grant-permission/),
       });
     }
+    {
+      await using reader = await startSync(as('reader', 'pass'));
+      const { code, out } = await check(reader.watcher.configFile);
+      expect(code).toBe(1);
+      expect(out).toMatch(/FAILURE {2}own keys .*\n.*grant-permission/);
+      expect(out).toMatch(/FAILURE {2}keys of shop .*\n.*grant-permission/);
+      expect(out).toMatch(/2 failures/);
+    }
     await using sync = await startSync(as('app', 'pass'));
+    expect(await check(sync.watcher.configFile)).toMatchObject({ code: 0 });
     await sync.agrees({ table: 'item', base: '/rows/public/item/' });
     await sync.sql('DELETE FROM item WHERE id < 50');
     await sync.agrees({ table: 'item', base: '/rows/public/item/' });

@@ -2,11 +2,12 @@
 
 import { base64, callEtcd, type EtcdTarget, prefixEnd } from './etcd-http.ts';
 
-/** A user that may read and write the keys under each of its prefixes, and no others. */
+/** A user that may read, and unless it says otherwise write, the keys under each of its prefixes, and no others. */
 export interface EtcdUser {
   readonly name: string;
   readonly password: string;
   readonly prefixes: readonly string[];
+  readonly readOnly?: boolean;
 }
 
 /** Adds the user `root` and the others, then turns authentication on. */
@@ -19,12 +20,13 @@ export async function enableEtcdAuth(
   await post('user/add', { name: 'root', password: rootPassword });
   await post('role/add', { name: 'root' });
   await post('user/grant', { user: 'root', role: 'root' });
-  for (const { name, password, prefixes } of users) {
+  for (const { name, password, prefixes, readOnly = false } of users) {
+    const permType = readOnly ? 'READ' : 'READWRITE';
     await post('user/add', { name, password });
     await post('role/add', { name });
     for (const prefix of prefixes) {
       const range = { key: base64(prefix), range_end: base64(prefixEnd(prefix)) };
-      await post('role/grant', { name, perm: { permType: 'READWRITE', ...range } });
+      await post('role/grant', { name, perm: { permType, ...range } });
     }
     await post('user/grant', { user: name, role: name });
   }
