@@ -7,6 +7,7 @@ import { createControl, createStatusPublisher, parseDesired, parseRequest } from
 import { campaign, candidateKey, parseCandidate } from './election.ts';
 import type { ServerLimits } from './limits.ts';
 import { ownerOfThisProcess } from './owner.ts';
+import { createRowKeys } from './records.ts';
 import type { KeyValue } from './responses.ts';
 import type { Session } from './session.ts';
 import { createEtcdSink } from './sink.ts';
@@ -37,6 +38,7 @@ export function createEtcdCoordination(options: EtcdCoordinationOptions): Coordi
     claim: (signal) => claimSync(options, own.digest, signal),
     orders: (signal) => followOrders(client, keys, own, signal),
     checkpoint: (signal) => readCheckpoint(client, keys.checkpoint, signal),
+    tables: () => createRowKeys(client, statePrefix).records(sync),
     configure(digest) {
       own.digest = digest;
     },

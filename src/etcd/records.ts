@@ -7,7 +7,7 @@ import { stateKeys } from './state-keys.ts';
 
 export interface RowKeys {
   /** Empty: the sync has never written. @throws WatcherError `etcd_unavailable`, `checkpoint_unreadable`. */
-  records(sync: string, signal: AbortSignal): Promise<TableRecords>;
+  records(sync: string, signal?: AbortSignal): Promise<TableRecords>;
   /** The number of keys under a prefix. @throws WatcherError `etcd_unavailable`. */
   count(prefix: string, signal: AbortSignal): Promise<number>;
 }

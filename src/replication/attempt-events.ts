@@ -28,6 +28,7 @@ export function attemptEvents(audience: AttemptAudience, steps: AttemptSteps): P
       board.warnings = warnings;
       const names = tables.map(({ relation }) => `${relation.schema}.${relation.table}`);
       board.progress.keep(new Set([...names, ...excluded.map(({ table }) => table)]));
+      board.progress.meet(names);
       for (const { table } of excluded) board.progress.know(table, 'excluded', 0, null);
       log.info({ tables: tables.length, excluded: excluded.length }, 'the source is ready');
     },

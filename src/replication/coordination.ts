@@ -1,7 +1,7 @@
 /**
  * What instances agree on through the store: who leads a sync, and what people asked for. Implemented over etcd.
  */
-import type { Sink, StoredState } from './sink.ts';
+import type { Sink, StoredState, TableRecords } from './sink.ts';
 import type { Desired } from './status.ts';
 
 export interface DumpRequest {
@@ -60,6 +60,8 @@ export interface Coordination {
   orders(signal: AbortSignal): AsyncIterable<SyncOrders>;
   /** What the last leader has written; for those who do not lead. */
   checkpoint(signal: AbortSignal): Promise<Pick<StoredState, 'checkpoint' | 'revision'>>;
+  /** The tables that the last leader knew; empty: the sync has never written. */
+  tables(): Promise<TableRecords>;
   setDesired(desired: Desired): Promise<void>;
   /** Tells the other instances which configuration of the sync this one has. Returns at once. */
   configure(digest: string): void;

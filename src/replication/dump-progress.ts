@@ -45,6 +45,13 @@ export class DumpProgress {
     this.#tables.set(table, { state, rows, rowsEstimated });
   }
 
+  /** The tables of the sync; of those that were not known nothing has been read. */
+  meet(tables: readonly string[]): void {
+    for (const table of tables) {
+      if (!this.#tables.has(table)) this.know(table, 'pending', 0, null);
+    }
+  }
+
   forget(table: string): void {
     this.#tables.delete(table);
   }

@@ -143,7 +143,7 @@ export class Supervisor implements SyncControl {
     const status = this.get(name);
     if (status.desired === 'stopped') throw new WatcherError('sync_stopped');
     if (status.dump.state === 'running') throw new WatcherError('dump_running');
-    this.#requireKnown(status, tables);
+    if (tables !== null) await requireKnown(tables, status, coordination);
     const request = { id: randomUUID(), tables };
     await coordination.putRequest(request);
     replicator.orderDump(request);
@@ -165,17 +165,6 @@ export class Supervisor implements SyncControl {
     }
   }
 
-  #requireKnown(status: SyncStatus, tables: readonly string[] | null): void {
-    const known = new Set(
-      status.dump.tables.filter(({ state }) => state !== 'excluded').map(({ table }) => table),
-    );
-    const unknown = (tables ?? []).filter((table) => !known.has(table));
-    if (unknown.length === 0) return;
-    throw new WatcherError('unknown_table', {
-      message: `The sync has no table ${unknown.join(', ')}`,
-    });
-  }
-
   etcdContact(): EtcdContact {
     return { ...this.#options.contact };
   }
@@ -189,4 +178,27 @@ export class Supervisor implements SyncControl {
     if (sync !== undefined) return sync;
     throw new WatcherError('unknown_sync', { message: `There is no sync named ${name}` });
   }
+}
+
+/** @throws WatcherError `unknown_table`, `etcd_unavailable`. */
+async function requireKnown(
+  asked: readonly string[],
+  { dump }: SyncStatus,
+  coordination: Coordination,
+): Promise<void> {
+  const included = dump.tables.filter(({ state }) => state !== 'excluded');
+  // No attempt has come as far as the tables since the start: an earlier process's may have.
+  const known = new Set(
+    included.length > 0
+      ? included.map(({ table }) => table)
+      : Object.values(await coordination.tables()).map(({ table }) => table),
+  );
+  for (const { table, state } of dump.tables) if (state === 'excluded') known.delete(table);
+  const unknown = asked.filter((table) => !known.has(table));
+  if (unknown.length === 0) return;
+  const message =
+    dump.tables.length === 0 && known.size === 0
+      ? 'The sync has not read its tables yet; its first dump will be of all of them'
+      : `The sync has no table ${unknown.join(', ')}`;
+  throw new WatcherError('unknown_table', { message });
 }

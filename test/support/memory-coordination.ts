@@ -146,6 +146,11 @@ class MemoryCoordination implements Coordination {
     return { checkpoint, revision };
   }
 
+  async tables(): ReturnType<Coordination['tables']> {
+    this.#hub.requireHere();
+    return this.#hub.store.tables;
+  }
+
   async setDesired(desired: Desired): Promise<void> {
     this.#hub.requireHere();
     this.#hub.desired = desired;

@@ -283,6 +283,55 @@ test('a request that names no table of now is removed', async () => {
   expect(source.calls).not.toContain('redump');
 });
 
+test('a dump of a table while no attempt has come as far as the tables, as after a restart', async () => {
+  const { source, store, hub, run } = world();
+  const first = run();
+  const refused = { code: 'unknown_table' };
+  const fails = async (sync: Synced): Promise<void> => {
+    await sync.until('it has failed', ({ state }) => state === 'failed');
+  };
+  source.failNext('prepare', new WatcherError('privilege_missing'));
+  await fails(first);
+  // Nothing was ever written: the first dump will be of every table.
+  await expect(first.supervisor.requestDump('s', ['public.a'])).rejects.toMatchObject({
+    ...refused,
+    message: expect.stringContaining('not read its tables yet'),
+  });
+  await first.supervisor.setDesired('s', 'running');
+  await first.until('it streams', isStreaming);
+  await first.supervisor.stop();
+
+  source.failNext('prepare', new WatcherError('privilege_missing'));
+  await using second = run();
+  await fails(second);
+  const request = second.supervisor.requestDump('s', ['public.a', 'public.gone']);
+  await expect(request).rejects.toMatchObject({
+    ...refused,
+    message: expect.stringMatching(/no table public.gone$/),
+  });
+  hub.away = true;
+  await expect(second.supervisor.requestDump('s', ['public.a'])).rejects.toMatchObject({
+    code: 'etcd_unavailable',
+  });
+  hub.away = false;
+  expect(hub.request).toBeNull();
+  store.rows.delete('/s/a/1');
+  await second.supervisor.requestDump('s', ['public.a']);
+  await second.until('it is dumped again', () => store.rows.has('/s/a/1'));
+  await second.until('the request is gone', () => hub.request === null);
+});
+
+test('a dump of a table of a first dump that was refused', async () => {
+  const { store, run } = world();
+  store.putForeign('/s/else', 'x');
+  await using sync = run();
+  await sync.until('it has failed', ({ lastError }) => lastError?.code === 'prefix_not_empty');
+  expect(sync.status.dump).toMatchObject({ tables: [{ table: 'public.a', state: 'pending' }] });
+  store.rows.delete('/s/else');
+  await sync.supervisor.requestDump('s', ['public.a']);
+  await sync.until('it streams', isStreaming);
+});
+
 test('which requests are refused', async () => {
   const { run } = world();
   await using sync = run({ autostart: false });
