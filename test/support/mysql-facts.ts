@@ -26,6 +26,7 @@ export function mysqlFacts(
     mayMonitor: true,
     grants: new Set(['RELOAD', 'XA_RECOVER_ADMIN']),
     mayLock: false,
+    replicaRole: 'none',
     ...changes,
     variables: new Map(Object.entries({ ...variables, ...changes.variables })),
   };

@@ -6,6 +6,7 @@
 import type { Outcome } from '../outcome.ts';
 import { failed, ok, warning } from '../outcome.ts';
 import type { MysqlDriverOptions } from './options.ts';
+import { isGaleraNode, replicaUpdatesName } from './replica-role.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { hasGrant, isOn } from './server-facts.ts';
 import { quoteAccount } from './sql-text.ts';
@@ -16,6 +17,7 @@ export function checkServer(facts: ServerFacts, options: MysqlDriverOptions): re
     checkVersion(facts),
     checkMonitor(facts),
     checkLogBin(facts),
+    checkReplicated(facts),
     checkFilters(facts),
     checkFormat(facts),
     checkRowImage(facts),
@@ -65,6 +67,25 @@ function checkLogBin(facts: ServerFacts): Outcome {
   return failed('log_bin', 'binlog_setting', {
     message: 'The server writes no binlog',
     remedy: `Set in the option file of the server, under [mysqld]: log_bin = binlog, server_id = 1, binlog_format = ROW; then restart it (Amazon RDS: enable automated backups).`,
+  });
+}
+
+/** A server that keeps what it replicates out of its log looks like one on which nothing happens. */
+function checkReplicated(facts: ServerFacts): Outcome | null {
+  if (facts.replicaRole === 'none') return null;
+  const name = replicaUpdatesName(facts);
+  const remedy = `Set in the option file of the server, under [mysqld]: ${name} = ON; then restart it. Or set database.host to the server that it replicates.`;
+  if (facts.replicaRole === 'replica') {
+    const what = isGaleraNode(facts) ? 'a node of a Galera cluster' : 'a replica';
+    return failed(name, 'binlog_setting', {
+      message: `The server is ${what} and ${name} is OFF: it does not write to its binlog what it replicates`,
+      remedy,
+    });
+  }
+  const grant = facts.flavour === 'mariadb' ? 'SLAVE MONITOR' : 'REPLICATION CLIENT';
+  return warning(name, {
+    message: `${name} is OFF, and the account may not see whether the server is a replica: what it replicates is not in its binlog`,
+    remedy: `${remedy} If it is no replica: GRANT ${grant} ON *.* TO ${account(facts)}; and this is not said any more.`,
   });
 }
 

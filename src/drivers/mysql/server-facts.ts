@@ -3,6 +3,8 @@ import type { SourceConnection } from './connection.ts';
 import { isDenied } from './errors.ts';
 import type { LogEnd } from './log-place.ts';
 import { readLogEnd } from './log-place.ts';
+import type { ReplicaRole } from './replica-role.ts';
+import { readReplicaRole } from './replica-role.ts';
 
 export type Flavour = 'mysql' | 'mariadb';
 
@@ -24,6 +26,8 @@ export interface ServerFacts {
   readonly grants: ReadonlySet<string>;
   /** LOCK TABLES was granted on some database at least. */
   readonly mayLock: boolean;
+  /** Of a server that does not log what it replicates; `none` for all others. */
+  readonly replicaRole: ReplicaRole;
 }
 
 export async function readServerFacts(connection: SourceConnection): Promise<ServerFacts> {
@@ -35,6 +39,7 @@ export async function readServerFacts(connection: SourceConnection): Promise<Ser
   const gtids = flavour === 'mariadb' || variables.get('gtid_mode') === 'ON';
   const { logEnd, mayMonitor } = await tryLogEnd(connection, { flavour, version, gtids });
   const lines = await readGrants(connection);
+  const replicaRole = await readReplicaRole(connection, { flavour, version, variables });
   const grants = parseGlobalGrants(lines);
   const account = row?.account ?? '';
   return {
@@ -47,6 +52,7 @@ export async function readServerFacts(connection: SourceConnection): Promise<Ser
     logEnd,
     mayMonitor,
     grants,
+    replicaRole,
     mayLock: lines.some((line) =>
       /^GRANT (?:.*\b)?(?:LOCK TABLES|ALL PRIVILEGES)\b.* ON /.test(line),
     ),

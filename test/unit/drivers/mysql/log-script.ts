@@ -258,6 +258,7 @@ export function facts(flavour: Flavour, gtids = true): ServerFacts {
     mayMonitor: true,
     grants: new Set(),
     mayLock: true,
+    replicaRole: 'none',
   };
 }
 

@@ -77,6 +77,41 @@ test.each<[string, string | null, RegExp, Parameters<typeof mysqlFacts>[0]]>([
   expect(first?.remedy).toMatch(remedy);
 });
 
+test.each([
+  [
+    'a replica that does not log what it replicates',
+    { replicaRole: 'replica', variables: { log_replica_updates: 'OFF' } },
+    { subject: 'log_replica_updates', level: 'failure', code: 'binlog_setting' },
+    /log_replica_updates = ON; then restart it/,
+  ],
+  [
+    'a Galera node that does not log it',
+    {
+      flavour: 'mariadb',
+      version: 101106,
+      replicaRole: 'replica',
+      variables: { log_slave_updates: 'OFF', wsrep_on: 'ON', wsrep_provider: '/lib/galera.so' },
+    },
+    { subject: 'log_slave_updates', level: 'failure', code: 'binlog_setting' },
+    /log_slave_updates = ON; then restart it/,
+  ],
+  [
+    'one that was a replica, and may still be one',
+    {
+      flavour: 'mariadb',
+      version: 101106,
+      replicaRole: 'unseen',
+      variables: { log_slave_updates: 'OFF' },
+    },
+    { subject: 'log_slave_updates', level: 'warning', code: null },
+    /GRANT SLAVE MONITOR ON \*\.\* TO 'watcher'@'%'/,
+  ],
+] as const)('%s', (_title, facts, expected, remedy) => {
+  const found = check(facts);
+  expect(found).toMatchObject([expected]);
+  expect(found[0]?.remedy).toMatch(remedy);
+});
+
 test('databases that the log leaves out', () => {
   const logEnd = { file: 'b.000001', offset: 4, gtid: '', doDb: 'a', ignoreDb: 'b' };
   expect(check({ logEnd })).toMatchObject([{ subject: 'binlog filters', code: 'binlog_setting' }]);
