@@ -56,7 +56,7 @@ export async function run({ configFile }: CommandOptions): Promise<number> {
     { url: urlOf(app), version: packageVersion(), syncs: config.syncs.length },
     'serving',
   );
-  service.supervisor.start();
+  service.start();
   await stopped;
   await shutDown(app, service, logger);
   // Unless nothing keeps the process; the log is written synchronously.

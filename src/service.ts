@@ -10,6 +10,7 @@ import { isShared } from './config/key-spaces.ts';
 import type { LoadResult } from './config/load.ts';
 import { driverFactory } from './drivers/create.ts';
 import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
+import { followContact } from './etcd/contact.ts';
 import { createEtcdCoordination } from './etcd/coordination.ts';
 import { createServerLimits, type ServerLimits } from './etcd/limits.ts';
 import { createRowKeys } from './etcd/records.ts';
@@ -32,6 +33,8 @@ import { SyncBoard } from './replication/sync-board.ts';
 export interface Service {
   readonly supervisor: Supervisor;
   readonly configuration: ConfigControl;
+  /** Starts every sync, and what asks etcd where there is none. Once. */
+  start(): void;
   /** Stops every sync, gives up what is led and closes the connections. Idempotent. */
   stop(): Promise<void>;
 }
@@ -107,11 +110,19 @@ export function createService(options: ServiceOptions): Service {
     if (foreignLogger) return;
     for (const { log } of syncs.values()) log.level = logLevel;
   });
+  const end = new AbortController();
+  let following: Promise<void> | null = null;
   return {
     supervisor,
     configuration: reloader,
+    start() {
+      supervisor.start();
+      const isAsked = (): boolean => syncs.size > 0;
+      following = followContact({ client, statePrefix, contact, isAsked, log: logger }, end.signal);
+    },
     async stop() {
-      await Promise.all([reloader.close(), supervisor.stop()]);
+      end.abort();
+      await Promise.all([reloader.close(), supervisor.stop(), following]);
       try {
         await shared.session.end();
       } catch (error) {

@@ -133,12 +133,9 @@ export class Reader {
   }
 
   #readRecord(schema: TRecord, node: Node | null, path: string): Record<string, unknown> {
-    const { keyPattern, keyExpects, minProperties } = marksOf(schema);
+    const { keyPattern, keyExpects } = marksOf(schema);
     const valueSchema = Object.values(schema.patternProperties)[0] as TSchema;
     const entries = this.#entries(node, path);
-    if (entries.size < (minProperties ?? 0) && !this.#options.report.has(path)) {
-      this.#report(path, `needs at least ${minProperties}`);
-    }
     const pairs: [string, unknown][] = [];
     for (const [name] of entries) {
       const at = childPath(path, name);

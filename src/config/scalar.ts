@@ -34,7 +34,6 @@ export interface Marks {
   readonly minItems?: number;
   readonly maxItems?: number;
   readonly uniqueItems?: boolean;
-  readonly minProperties?: number;
 }
 
 export function marksOf(schema: TSchema): Marks {

@@ -141,10 +141,10 @@ const globalProperties = {
 export const fileSchema = Type.Object({
   ...globalProperties,
   syncs: Type.Record(Type.String(), syncSchema, {
-    minProperties: 1,
+    default: {},
     keyPattern: '^[a-z0-9_-]{1,48}$',
     keyExpects: '1 to 48 lower-case letters, digits, "_" and "-"',
-    description: 'The replications, by name.',
+    description: 'The replications, by name; there may be none.',
   }),
 });
 

@@ -52,14 +52,8 @@ test('everything but hosts and names has a default', () => {
 });
 
 test('what must be given is asked for, all at once', () => {
-  expect(refusals('log_level: info')).toEqual([
-    'etcd.endpoints: is required',
-    'syncs: is required',
-  ]);
-  expect(refusals('etcd: { endpoints: [] }\nsyncs: {}')).toEqual([
-    'etcd.endpoints: must not be empty',
-    'syncs: needs at least 1',
-  ]);
+  expect(refusals('log_level: info')).toEqual(['etcd.endpoints: is required']);
+  expect(refusals('etcd: { endpoints: [] }')).toEqual(['etcd.endpoints: must not be empty']);
   expect(refusals('etcd: { endpoints: [a:1] }\nsyncs: { a: }')).toEqual([
     'syncs.a.database.host: is required',
     'syncs.a.database.name: is required',
@@ -67,10 +61,11 @@ test('what must be given is asked for, all at once', () => {
 });
 
 test('an empty file is refused', () => {
-  expect(violationsOf('')).toEqual([
-    { path: 'etcd.endpoints', line: 1, message: 'is required' },
-    { path: 'syncs', line: 1, message: 'is required' },
-  ]);
+  expect(violationsOf('')).toEqual([{ path: 'etcd.endpoints', line: 1, message: 'is required' }]);
+});
+
+test.each(['', 'syncs:', 'syncs: {}'])('no sync at all: %j', (syncs) => {
+  expect(configOf(`etcd: { endpoints: [a:1] }\n${syncs}`).syncs).toEqual([]);
 });
 
 test('all violations come at once, each with path and line, in the order of the file', () => {
