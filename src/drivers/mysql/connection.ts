@@ -41,15 +41,27 @@ export interface SourceConnection {
 /** A year: whoever reads a dump or the log slowly is not cut off. */
 const longSeconds = 31_536_000;
 
+const noLimit = '18446744073709551615';
+
 /**
- * - `character_set_results = NULL`: texts come as they are stored, and are decoded as those in the log are.
+ * Whatever the server's global variables are, which DEFAULT would take:
+ * - `character_set_results = NULL`: texts come as they are stored, and are decoded as those in the log are. Statements are
+ *   UTF-8: `init_connect` and `skip_character_set_client_handshake` may say otherwise.
  * - `sql_mode = ''`: no PAD_CHAR_TO_FULL_LENGTH, no ANSI_QUOTES; backslashes escape.
- * - The comments are read by MySQL from 5.7.8 and by MariaDB from 10.1 and 10.3 on.
+ * - `max_join_size` before `sql_big_selects`: each assignment of it sets that one as well.
+ * - `sql_buffer_result = 0`: the server copies no table before it sends it.
+ * - `lc_messages`: what the server says is read by operators, and some of it here.
+ * - `system_versioning_asof` has no other value for now, and its DEFAULT is that.
+ * - `show_gipk_in_create_table_and_information_schema`: the log has the generated key as well.
+ * The comments are read by MySQL from 5.7.8 and 8.0.30 and by MariaDB from 10.1 and 10.3 on.
  */
-const sessionSettings = `SET SESSION character_set_results = NULL, time_zone = '+00:00', sql_mode = '',
- autocommit = 1, sql_select_limit = DEFAULT, sql_big_selects = 1, max_join_size = DEFAULT, lock_wait_timeout = 5,
- wait_timeout = ${longSeconds}, net_write_timeout = ${longSeconds}, group_concat_max_len = 1048576
- /*!50708 , max_execution_time = 0 */ /*M!100101 , max_statement_time = 0 */
+const sessionSettings = `SET SESSION sql_mode = '', character_set_client = utf8mb4,
+ collation_connection = utf8mb4_general_ci, character_set_results = NULL, time_zone = '+00:00', lc_messages = 'en_US',
+ autocommit = 1, completion_type = 0, max_join_size = ${noLimit}, sql_big_selects = 1, sql_select_limit = ${noLimit},
+ sql_buffer_result = 0, sql_quote_show_create = 1, group_concat_max_len = 1048576, lock_wait_timeout = 5,
+ wait_timeout = ${longSeconds}, net_write_timeout = ${longSeconds}
+ /*!50708 , max_execution_time = 0 */ /*!80030 , show_gipk_in_create_table_and_information_schema = 1 */
+ /*M!100101 , max_statement_time = 0 */
  /*M!100300 , idle_transaction_timeout = 0, idle_readonly_transaction_timeout = 0, system_versioning_asof = DEFAULT */`;
 
 const isolation = 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ';
