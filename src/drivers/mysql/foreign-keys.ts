@@ -22,10 +22,13 @@ export interface ForeignKey {
 
 export type ForeignKeyAction = 'none' | 'cascade' | 'set null' | 'set default';
 
+/** Quoted, as sql_quote_show_create = 1 has it (connection.ts). */
 const name = '`((?:[^`]|``)+)`';
+const names = '`(?:[^`]|``)+`(?:, ?`(?:[^`]|``)+`)*';
+/** A line of its own: a comment of a column has no line breaks. */
 const constraint = new RegExp(
-  `CONSTRAINT ${name} FOREIGN KEY \\(([^)]*)\\) REFERENCES (?:${name}\\.)?${name} \\(([^)]*)\\)([^,\\n]*)`,
-  'g',
+  `^\\s*CONSTRAINT ${name} FOREIGN KEY \\((${names})\\) REFERENCES (?:${name}\\.)?${name} \\((${names})\\)([^,\\n]*)`,
+  'gm',
 );
 
 /** @param schema of the table: the server leaves it out when the parent is in the same */

@@ -50,6 +50,26 @@ test('as SHOW CREATE TABLE has them', () => {
   expect(keys.map(changesRows)).toEqual([true, true, false]);
 });
 
+test('names with brackets, commas and quotes, and texts that look like one', () => {
+  const sql = [
+    'CREATE TABLE `c` (',
+    "  `note` int COMMENT 'CONSTRAINT `no` FOREIGN KEY (`a`) REFERENCES `p` (`x`) ON DELETE CASCADE',",
+    '  CONSTRAINT `k` FOREIGN KEY (`a)`, `b``,(`) REFERENCES `p (1)` (`x)`,`y`) ON DELETE CASCADE',
+    ') ENGINE=InnoDB',
+  ].join('\n');
+  expect(parseForeignKeys(sql, 'shop')).toEqual([
+    {
+      name: 'k',
+      columns: ['a)', 'b`,('],
+      parentSchema: 'shop',
+      parentTable: 'p (1)',
+      parentColumns: ['x)', 'y'],
+      onDelete: 'cascade',
+      onUpdate: 'none',
+    },
+  ]);
+});
+
 function key(
   parentTable: string,
   onDelete: ForeignKey['onDelete'],
