@@ -41,7 +41,8 @@ export interface SourceConnection {
 /** A year: whoever reads a dump or the log slowly is not cut off. */
 const longSeconds = 31_536_000;
 
-const noLimit = '18446744073709551615';
+/** Of sql_select_limit and max_join_size. */
+export const noLimit = '18446744073709551615';
 
 /**
  * Whatever the server's global variables are, which DEFAULT would take:

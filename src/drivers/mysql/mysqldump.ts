@@ -4,6 +4,7 @@
  */
 import type { RowChunk } from '../../replication/driver.ts';
 import { merge } from '../merge.ts';
+import { noLimit } from './connection.ts';
 import type { DumpTool } from './dump-tool.ts';
 import { startDumpTool } from './dump-tool.ts';
 import { isInsert, notUnderstood, parseInsert } from './insert-parser.ts';
@@ -29,8 +30,9 @@ export function startMysqldump(
   tables: readonly TableDefinition[],
   signal: AbortSignal,
 ): Mysqldump {
-  const chosen = new Set(tables.filter(isExact).map(({ id }) => id));
-  const schemas = [...new Set(tables.filter(isExact).map(({ schema }) => schema))];
+  const exact = isCut(context) ? [] : tables.filter(isExact);
+  const chosen = new Set(exact.map(({ id }) => id));
+  const schemas = [...new Set(exact.map(({ schema }) => schema))];
   const tools = new Map<string, DumpTool>();
   return {
     reads: ({ id }) => chosen.has(id),
@@ -52,6 +54,14 @@ export function startMysqldump(
       for (const tool of tools.values()) tool.stop();
     },
   };
+}
+
+/** The tool leaves the server's sql_select_limit as it is, and ends well with that many rows of each table. */
+function isCut({ facts, options }: Pick<LogContext, 'facts' | 'options'>): boolean {
+  const limit = facts.variables.get('sql_select_limit') ?? noLimit;
+  if (limit === noLimit) return false;
+  options.logger.warn({ sql_select_limit: limit }, 'the tool would not read whole tables');
+  return true;
 }
 
 /**
