@@ -8,6 +8,7 @@ import type { ConfigControl } from './config/control.ts';
 import { syncDigests } from './config/digest.ts';
 import { isShared } from './config/key-spaces.ts';
 import type { LoadResult } from './config/load.ts';
+import { shortBelow, shortTokens } from './config/short-tokens.ts';
 import { driverFactory } from './drivers/create.ts';
 import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
 import { followContact } from './etcd/contact.ts';
@@ -106,7 +107,10 @@ export function createService(options: ServiceOptions): Service {
     statePrefixOf: (sync) => stateKeys(statePrefix, sync).prefix,
     log: logger,
   });
-  reloader.onReload(({ logLevel }) => {
+  warnOfShortTokens(config, logger);
+  reloader.onReload((reloaded) => {
+    warnOfShortTokens(reloaded, logger);
+    const { logLevel } = reloaded;
     if (foreignLogger) return;
     for (const { log } of syncs.values()) log.level = logLevel;
   });
@@ -131,6 +135,13 @@ export function createService(options: ServiceOptions): Service {
       client.close();
     },
   };
+}
+
+function warnOfShortTokens({ api }: Config, log: Log): void {
+  const tokens = shortTokens(api);
+  if (tokens.length === 0) return;
+  const remedy = `Give them ${shortBelow} characters or more; openssl rand -hex 32 makes a good one.`;
+  log.warn({ tokens, remedy }, 'tokens of the API are short enough to be guessed');
 }
 
 /** @param syncs Those of now, by name; kept in step. */

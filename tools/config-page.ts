@@ -117,7 +117,7 @@ function valuesOf(schema: TSchema): string {
   if (IsEnum(schema)) return schema.enum.map((value) => `\`${value}\``).join(', ');
   if (IsBoolean(schema)) return '`true`, `false`';
   if (IsInteger(schema)) return range(schema);
-  if (marks.expects !== undefined) return `${plain(marks.expects)}${shortest(marks)}`;
+  if (marks.expects !== undefined) return plain(marks.expects);
   if (IsRecord(schema)) return `a map; each name: ${plain(marks.keyExpects ?? 'a text')}`;
   if (IsArray(schema)) return listOf(schema);
   if (IsObject(schema)) return 'a block';
@@ -137,11 +137,6 @@ function listOf(schema: TSchema & { items: unknown }): string {
   const one = plain(marksOf(items).expects ?? (IsObject(items) ? 'a block' : 'a text'));
   const alone = orOne === true ? 'one, or ' : '';
   return `${alone}a list of ${minItems} to ${maxItems}; each: ${one}`;
-}
-
-/** Only where it is more than that there must be something. */
-function shortest({ minLength = 0, maxLength }: ReturnType<typeof marksOf>): string {
-  return minLength > 1 && maxLength !== undefined ? `, ${minLength} to ${maxLength} of them` : '';
 }
 
 function limits({ minLength, maxLength, maxBytes }: ReturnType<typeof marksOf>): string {

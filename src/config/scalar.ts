@@ -18,7 +18,6 @@ export interface Marks {
   readonly pem?: boolean;
   readonly duration?: boolean;
   readonly expects?: string;
-  readonly advice?: string;
   readonly maxBytes?: number;
   readonly orOne?: boolean;
   readonly keyPattern?: string;
@@ -27,7 +26,8 @@ export interface Marks {
   readonly description?: string;
   readonly defaultText?: string;
   readonly pattern?: string;
-  readonly minLength?: number;
+  /** 1, where there must be something. */
+  readonly minLength?: 1;
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -109,7 +109,7 @@ function parseUnion(schema: TSchema & { anyOf: TSchema[] }, text: string): Parse
 function parseString(schema: TSchema, text: string): Parsed {
   const marks = marksOf(schema);
   const { minLength = 0, maxLength = Infinity, maxBytes = Infinity } = marks;
-  if (text.length < minLength) return { problem: tooShort(marks) };
+  if (text.length < minLength) return { problem: 'must not be empty' };
   if (text.length > maxLength)
     return { problem: `must not have more than ${maxLength} characters` };
   if (Buffer.byteLength(text) > maxBytes)
@@ -119,9 +119,4 @@ function parseString(schema: TSchema, text: string): Parsed {
     return { problem: `must be ${marks.expects}` };
   }
   return { value: text };
-}
-
-function tooShort({ minLength, advice }: Marks): string {
-  if (minLength === 1) return 'must not be empty';
-  return `must have at least ${minLength} characters${advice === undefined ? '' : `; ${advice}`}`;
 }

@@ -7,7 +7,6 @@
  * - `pem`: PEM text, or the path of a file that holds it; may be given as `<name>_file` too.
  * - `duration`: written `<integer>ms|s|m|h`; the value, its default and its limits are milliseconds.
  * - `expects`: ends the sentence "must be …" where a pattern alone would say nothing to a person.
- * - `advice`: what to do about a text that is too short.
  * - `orOne`: of a list; a single value stands for a list of it. In Config its name is in the plural.
  * - `maxBytes`: limit of the UTF-8 bytes.
  * - `defaultText`: the default, where it depends on something else; the property is then optional here.
@@ -34,12 +33,11 @@ const apiSchema = Type.Object({
       name: Type.String({ minLength: 1, maxLength: 64, description: 'Name of the token in logs.' }),
       token: Type.String({
         secret: true,
-        minLength: 16,
+        minLength: 1,
         maxLength: 1024,
         pattern: '^[\\x21-\\x7e]*$',
         expects: 'printable ASCII without blanks, as a header can carry it',
-        advice: 'openssl rand -hex 32 makes a good one',
-        description: 'The bearer token.',
+        description: 'The bearer token. One of fewer than 16 characters is warned of in the log.',
       }),
       role: Type.Enum(['read', 'admin'], {
         description: 'What the token allows: read is every GET, admin is everything.',

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { shortTokens } from '../../../src/config/short-tokens.ts';
 import { makeWeakPair } from '../../../tools/testenv/certificates.ts';
 import { makePem } from '../../support/pem.ts';
 import { configOf, load, refusals, violationsOf, withGlobal, withSync } from './loading.ts';
@@ -27,26 +28,31 @@ test('with a token every address may be served', () => {
   });
 });
 
-const short = 'must have at least 16 characters; openssl rand -hex 32 makes a good one';
-
 test('a token is whole', () => {
   expect(
     refusals(
-      withGlobal(
-        'api: { tokens: [{ name: x, token: short, role: root }, { name: x, token: short }] }',
-      ),
+      withGlobal('api: { tokens: [{ name: x, token: "", role: root }, { name: x, token: "" }] }'),
     ),
   ).toEqual([
-    `api.tokens[0].token: ${short}`,
+    'api.tokens[0].token: must not be empty',
     'api.tokens[0].role: must be one of read, admin',
-    `api.tokens[1].token: ${short}`,
+    'api.tokens[1].token: must not be empty',
     'api.tokens[1].role: is required',
     'api.tokens[1].name: is that of api.tokens[0] too; each token needs its own',
   ]);
   const text = withGlobal('api: { tokens: [{ name: x, token_file: /t, role: read }] }');
-  expect(refusals(text, { files: { '/t': 'short' } })).toEqual([
-    `api.tokens[0].token_file: the content of the file ${short}`,
+  expect(refusals(text, { files: { '/t': '\n' } })).toEqual([
+    'api.tokens[0].token_file: the content of the file must not be empty',
   ]);
+});
+
+test('a short token is taken, and told of by its name', () => {
+  const { api } = configOf(
+    withGlobal(
+      'api: { tokens: [{ name: a, token: x, role: read }, { name: b, token: fifteen-letters, role: read }, { name: c, token: sixteen-letters-, role: admin }] }',
+    ),
+  );
+  expect(shortTokens(api)).toEqual(['a', 'b']);
 });
 
 test('a header can carry a token', () => {
