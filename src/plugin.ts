@@ -13,8 +13,8 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { env, versions } from 'node:process';
-import type { FastifyBaseLogger, FastifyPluginAsync, FastifyRequest } from 'fastify';
-import type { Role } from './api/auth.ts';
+import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
+import type { Authenticate } from './api/host-auth.ts';
 import { api } from './api/plugin.ts';
 import type { Config } from './config/config.ts';
 import { type LoadResult, readConfigFile } from './config/load.ts';
@@ -23,17 +23,16 @@ import { WatcherError } from './errors.ts';
 import { loggerOptions } from './logger.ts';
 import { createService, type Service } from './service.ts';
 
-export type { Role } from './api/auth.ts';
-
-/** Who sends a request: what the caller may do, or null for somebody unknown (401). */
-export type Authenticate = (request: FastifyRequest) => Role | null | Promise<Role | null>;
+export type { Authenticate, Role, Verdict } from './api/host-auth.ts';
 
 export interface WatcherOptions {
   /** Path of the configuration file (YAML); relative to the working directory. */
   readonly configFile: string;
   /**
-   * The host's own authentication, asked for every request that has no token of the file and needs one. Without it, the
-   * file has to have `api.tokens`.
+   * The host's own authentication, asked for every request that has no token of the file and needs one: a hook as
+   * Fastify's `onRequest`, async or not, without `done`. It returns what the caller may do, `read` or `admin`, or nothing,
+   * which lets the request pass as `admin`. To refuse, it returns null or false (401), throws an error with the
+   * `statusCode` 401 or 403, or sends an answer of its own. Without it, the file has to have `api.tokens`.
    */
   readonly authenticate?: Authenticate;
   /** What `${VAR}` in the file stands for. By default the environment of the process. */
@@ -57,7 +56,7 @@ export const watcher: FastifyPluginAsync<WatcherOptions> = async (app, options) 
   const logger = hostLogger(app.log);
   const service = createService({ config, logger, foreignLogger: true, reread: read });
   const { supervisor, configuration } = service;
-  app.addHook('onReady', async () => supervisor.start());
+  app.addHook('onReady', async () => service.start());
   app.addHook('onClose', () => stopInTime(service, logger));
   await app.register(api, {
     control: supervisor,
@@ -92,7 +91,7 @@ function withoutAuthentication(): WatcherError {
     message:
       'Watcher inside another server needs to know who may call: the configuration has no api.tokens, and no `authenticate` was given',
     remedy:
-      'Add api.tokens to the configuration, or register the plugin with authenticate: (request) => "admin" | "read" | null.',
+      'Add api.tokens to the configuration, or register the plugin with authenticate: (request, reply) => "admin" | "read" | null.',
   });
 }
 

@@ -59,7 +59,10 @@ function answerFrameworkError(
 ): void {
   setSecurityHeaders(reply);
   guard(request, reply, 'read').then(
-    () => sendProblem(reply, malformedName(request) ? problem('unknown_sync') : toProblem(error)),
+    () => {
+      if (reply.sent) return;
+      sendProblem(reply, malformedName(request) ? problem('unknown_sync') : toProblem(error));
+    },
     (refused) => sendProblem(reply, toProblem(refused)),
   );
 }

@@ -13,8 +13,8 @@ import { WatcherError } from '../errors.ts';
 import { checkSite } from './access.ts';
 import { Failures } from './auth-failures.ts';
 import { bearerToken, findToken } from './auth-tokens.ts';
-
-export type Role = TokenConfig['role'];
+import { type Authenticate, askHost, type Role } from './host-auth.ts';
+import { challengeHeader } from './problems.ts';
 
 /** What a call needs. */
 export type Need = Role | 'nothing';
@@ -29,15 +29,17 @@ declare module 'fastify' {
 export interface GuardOptions {
   /** The tokens of now: asked at every request, so that a reload replaces them. */
   readonly tokens?: (() => readonly TokenConfig[]) | undefined;
-  /** The embedding server's own authentication; null: it knows nobody. Asked where no token of ours was sent. */
-  readonly authenticate?:
-    | ((request: FastifyRequest) => Role | null | Promise<Role | null>)
-    | undefined;
+  /** The embedding server's own authentication. Asked where no token of ours was sent. */
+  readonly authenticate?: Authenticate | undefined;
   /** Milliseconds of a clock that is never set. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Checks one request. @throws WatcherError `forbidden`, `unauthorized`, `too_many_failures`. */
+/**
+ * Checks one request. Once it resolves, either the request may pass, or `reply.sent` is true: the embedding server has
+ * answered it.
+ * @throws WatcherError `forbidden`, `unauthorized`, `too_many_failures`; `internal` when the embedding server fails.
+ */
 export type Guard = (request: FastifyRequest, reply: FastifyReply, need: Need) => Promise<void>;
 
 interface Caller {
@@ -49,6 +51,7 @@ interface Caller {
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
 interface Admission {
   /** Undefined: nobody was asked for. */
   readonly name?: string;
@@ -96,7 +99,11 @@ export function createGuard(options: GuardOptions): Guard {
     if (open) admissions.set(request.raw, { holds: isOpen });
     if (open || need === 'nothing') return;
     const caller = await identify(request, reply);
-    if (caller === null) throw unauthorized(request, reply);
+    if (caller === null) {
+      // What is on its way is waited for: Fastify would take the request for one that may pass.
+      await reply;
+      return;
+    }
     const { name, token } = caller;
     admissions.set(request.raw, { name, holds: () => token === undefined || isKnown(token) });
     if (need === 'admin' && caller.role !== 'admin') throw insufficient(caller, reply);
@@ -110,52 +117,69 @@ export function createGuard(options: GuardOptions): Guard {
     return tokens().some(({ token }) => token === text);
   }
 
+  /** @returns null when the embedding server has answered. */
   async function identify(request: FastifyRequest, reply: FastifyReply): Promise<Caller | null> {
-    const { authorization } = request.headers;
+    const attempt = tryToken(request);
+    if (attempt?.found) return attempt.found;
+    const host = await askHost(authenticate, request, reply);
+    if (host === 'read' || host === 'admin') return { name: 'host', role: host };
+    if (attempt?.waitSeconds === 0) failures.failed(request.ip);
+    if (host === 'answered') return null;
+    throw host === 'refused' ? refusal(request, reply, attempt?.waitSeconds ?? 0) : host;
+  }
+
+  /** Null: no token was sent. Where there are none of ours, the header is the embedding server's alone. */
+  function tryToken({ ip, headers }: FastifyRequest) {
     const known = tokens();
-    if (known.length === 0 || authorization === undefined) return asHost(request);
-    const waitSeconds = failures.waitSeconds(request.ip);
-    const found = match(authorization, waitSeconds === 0 ? known : usedFrom(request.ip, known));
-    if (found !== null) {
-      failures.succeeded(request.ip, found.name);
-      return found;
-    }
-    const host = await asHost(request);
-    if (host !== null) return host;
-    if (waitSeconds > 0) {
-      reply.header('retry-after', waitSeconds);
-      throw new WatcherError('too_many_failures');
-    }
-    failures.failed(request.ip);
-    return null;
+    if (headers.authorization === undefined || known.length === 0) return null;
+    const waitSeconds = failures.waitSeconds(ip);
+    const text = bearerToken(headers.authorization);
+    const compared = waitSeconds === 0 ? known : usedFrom(ip, known);
+    const found = text === null ? null : findToken(compared, text);
+    if (found !== null) failures.succeeded(ip, found.name);
+    return { found, waitSeconds };
+  }
+
+  function refusal(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    waitSeconds: number,
+  ): WatcherError {
+    if (waitSeconds === 0) return unauthorized(request, reply, tokens().length === 0);
+    reply.header('retry-after', waitSeconds);
+    return new WatcherError('too_many_failures');
   }
 
   function usedFrom(address: string, known: readonly TokenConfig[]): readonly TokenConfig[] {
     const names = failures.knownNames(address);
     return known.filter(({ name }) => names.has(name));
   }
+}
 
-  async function asHost(request: FastifyRequest): Promise<Caller | null> {
-    const role: unknown = await authenticate?.(request);
-    // A hook in JavaScript may answer anything: only the two words let somebody in.
-    return role === 'read' || role === 'admin' ? { name: 'host', role } : null;
+/**
+ * RFC 6750 §3: the challenge says no more than the scheme when no token was sent. That of the embedding server stays.
+ * @param hostOnly Whether there are no tokens of ours.
+ */
+function unauthorized(
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  hostOnly: boolean,
+): WatcherError {
+  const sent = headers.authorization !== undefined;
+  if (!reply.hasHeader(challengeHeader)) {
+    reply.header(challengeHeader, sent ? 'Bearer error="invalid_token"' : 'Bearer');
   }
-}
-
-function match(authorization: string, tokens: readonly TokenConfig[]): TokenConfig | null {
-  const text = bearerToken(authorization);
-  return text === null ? null : findToken(tokens, text);
-}
-
-/** RFC 6750 §3: the challenge says no more than the scheme when no token was sent. */
-function unauthorized(request: FastifyRequest, reply: FastifyReply): WatcherError {
-  const sent = request.headers.authorization !== undefined;
-  reply.header('www-authenticate', sent ? 'Bearer error="invalid_token"' : 'Bearer');
+  if (hostOnly) {
+    return new WatcherError('unauthorized', {
+      message: 'The server that Watcher is a part of does not know who sends this',
+      remedy: 'Authenticate as that server asks for.',
+    });
+  }
   return new WatcherError('unauthorized', sent ? { message: 'The token is not known' } : {});
 }
 
 function insufficient({ name, role }: Caller, reply: FastifyReply): WatcherError {
-  reply.header('www-authenticate', 'Bearer error="insufficient_scope"');
+  reply.header(challengeHeader, 'Bearer error="insufficient_scope"');
   return new WatcherError('forbidden', {
     message: `This call needs the role admin; ${name} has the role ${role}`,
     remedy: 'Send a token with the role admin.',

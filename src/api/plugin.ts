@@ -85,6 +85,7 @@ function registerEdges(app: FastifyInstance, table: RouteTable, guard: Guard): v
     if (!request.is404) return guard(request, reply, needOf(request));
     const match = table.match(request.url);
     await guard(request, reply, match?.open === true ? 'nothing' : 'read');
+    if (reply.sent) return;
     // Here, and not in the not-found handler: before the body of a request that goes nowhere is read.
     return answerUnrouted(table, request, reply);
   });

@@ -43,8 +43,14 @@ export function toProblem(error: unknown): ProblemJson {
   return fastifyProblems[code]?.() ?? ofStatus(statusCode);
 }
 
+/** RFC 9110 §11.6.1: a 401 has one. */
+export const challengeHeader = 'www-authenticate';
+
 /** Sends a problem; an error handler of Fastify calls it with `toProblem(error)`. */
 export function sendProblem(reply: FastifyReply, document: ProblemJson): FastifyReply {
+  if (document.status === 401 && !reply.hasHeader(challengeHeader)) {
+    reply.header(challengeHeader, 'Bearer');
+  }
   return reply.code(document.status).type(problemMediaType).send(document);
 }
 
@@ -87,8 +93,16 @@ const fastifyProblems: Readonly<Record<string, () => ProblemJson>> = {
   FST_ERR_MAX_PARAM_LENGTH: () => problem('unknown_sync'),
 };
 
+/** 401 and 403: a hook of an embedding server sends errors to our handler. */
+const codeByStatus: ReadonlyMap<number | undefined, ErrorCode> = new Map([
+  [401, 'unauthorized'],
+  [403, 'forbidden'],
+  [404, 'not_found'],
+]);
+
 function ofStatus(status: number | undefined): ProblemJson {
-  if (status === 404) return problem('not_found');
+  const code = codeByStatus.get(status);
+  if (code !== undefined) return problem(code);
   if (status !== undefined && status >= 400 && status < 500) {
     return problem('invalid_request', { status });
   }

@@ -213,6 +213,21 @@ describe('on real servers', () => {
     expect(await status('/healthz', 'nobody')).toBe(200);
   });
 
+  test('a hook that the host has already: who passes it may do everything, who does not is told so', async () => {
+    const hook = async (request: FastifyRequest) => {
+      const statusCode = { ops: 200, guest: 403, nobody: 401 }[String(request.headers['x-user'])];
+      if (statusCode !== 200) throw Object.assign(new Error('planted'), { statusCode });
+    };
+    await using host = await embed({}, { authenticate: hook });
+    const stop = (user: string) =>
+      host.call('/replication/v1/syncs/shop/stop', { method: 'POST' }, user);
+    const [nobody, guest] = [await stop('nobody'), await stop('guest')];
+    expect([nobody.status, nobody.json().code]).toEqual([401, 'unauthorized']);
+    expect([guest.status, guest.json().code]).toEqual([403, 'forbidden']);
+    expect(nobody.text + guest.text).not.toContain('planted');
+    expect((await stop('ops')).status).toBe(202);
+  });
+
   test('the dashboard, Swagger UI and the document work under the prefix', async () => {
     await using host = await embed();
     for (const page of ['/replication/', '/replication/docs/', '/replication/docs']) {

@@ -2,7 +2,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { InjectOptions, Response } from 'light-my-request';
 import { expect, test } from 'vitest';
-import type { GuardOptions, Role } from '../../../src/api/auth.ts';
+import type { GuardOptions } from '../../../src/api/auth.ts';
+import type { Role } from '../../../src/api/host-auth.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { StubControl, statusOf } from './stub-control.ts';
 import { appOver, expectProblem, silent } from './support.ts';
@@ -199,7 +200,11 @@ test.each<[unknown, number, number]>([
   ['read', 200, 403],
   ['admin', 200, 202],
   [null, 401, 401],
-  [undefined, 401, 401],
+  [undefined, 200, 202],
+  [false, 401, 401],
+  [0, 401, 401],
+  ['', 401, 401],
+  [{ name: 'me' }, 401, 401],
   [true, 401, 401],
   ['root', 401, 401],
 ])('a host that answers %j', async (answer, get, post) => {
