@@ -110,6 +110,10 @@ export class Redumps {
     return !this.#busy && this.#wanted.size === 0 && this.#options.tables.leaving().length === 0;
   }
 
+  get overflowed(): boolean {
+    return this.#held.overflowed;
+  }
+
   /** At a boundary: resolves at once, or when a table that outgrew the memory for its changes has been dumped. */
   async breathe(): Promise<void> {
     while (this.#held.overflowed) await this.#changed();
@@ -220,8 +224,9 @@ export class Redumps {
       state.held = false;
       state.mark = mark;
     }
-    // A table of which a change could not be applied is held anew before its record can say `done`.
-    for (const table of lost) this.want(table.id, table.name);
+    // Held anew before its record can say `done`: a table of which a change could not be applied, or asked for meanwhile.
+    const again = released.filter((state) => lost.has(state) || this.#wanted.has(state.id));
+    for (const state of again) this.want(state.id, state.name);
     ops.seal(null, 0);
     writer.push(ops);
     this.#notify();
