@@ -14,7 +14,7 @@ import { createEtcdClient, type EtcdClient } from './etcd/client.ts';
 import { followContact } from './etcd/contact.ts';
 import { createEtcdCoordination } from './etcd/coordination.ts';
 import { createServerLimits, type ServerLimits } from './etcd/limits.ts';
-import { createRowKeys } from './etcd/records.ts';
+import { createRowKeys, type RowKeys } from './etcd/records.ts';
 import { Session } from './etcd/session.ts';
 import { stateKeys } from './etcd/state-keys.ts';
 import { Reloader, type ReloadTarget } from './reload/reloader.ts';
@@ -55,6 +55,7 @@ interface Shared {
   readonly limits: ServerLimits;
   readonly observers: Observers;
   readonly contact: EtcdContact;
+  readonly rowKeys: RowKeys;
   /** What is in force at the moment. */
   readonly current: () => Config;
 }
@@ -90,6 +91,7 @@ export function createService(options: ServiceOptions): Service {
     limits: createServerLimits(),
     observers: new Observers(),
     contact,
+    rowKeys: createRowKeys(client, config.etcd.statePrefix),
     current: () => reloader.current(),
   };
   const syncs = new Map(
@@ -102,7 +104,7 @@ export function createService(options: ServiceOptions): Service {
     config,
     read: reread,
     target: reloadTarget(syncs, supervisor, shared),
-    rowKeys: createRowKeys(client, statePrefix),
+    rowKeys: shared.rowKeys,
     prefixOf: (sync) => compileTemplate(sync.keys.template, templateScope(sync)),
     statePrefixOf: (sync) => stateKeys(statePrefix, sync).prefix,
     log: logger,
@@ -159,7 +161,7 @@ function reloadTarget(
       const { board, replicator, coordination, log } = syncs.get(sync.name) as AssembledSync;
       board.driver = sync.driver;
       coordination.configure(digestOf(sync, config));
-      replicator.reconfigure(settingsOf(sync, config, shared.current, log));
+      replicator.reconfigure(settingsOf(sync, config, shared, log));
     },
     add(sync, config) {
       const added = assembleSync(sync, config, shared);
@@ -208,7 +210,7 @@ function assembleSync(sync: SyncConfig, config: Config, shared: Shared): Assembl
     now,
   });
   const replicator = new Replicator({
-    ...settingsOf(sync, config, shared.current, log),
+    ...settingsOf(sync, config, shared, log),
     name: sync.name,
     board,
     coordination,
@@ -232,14 +234,14 @@ function digestOf({ name }: SyncConfig, config: Config): string {
 function settingsOf(
   sync: SyncConfig,
   { etcd }: Config,
-  current: () => Config,
+  shared: Shared,
   log: ServiceLogger,
 ): ReplicatorSettings {
   const now = (): Date => new Date();
   return {
     autostart: sync.autostart,
     createDriver: driverFactory(sync, etcd, log),
-    pipeline: { ...pipelineOptions(sync, current), now, monotonicMs: () => performance.now() },
+    pipeline: { ...pipelineOptions(sync, shared), now, monotonicMs: () => performance.now() },
     backoff: { initialMs: sync.database.retryPeriodMs, maxMs: maxBackoffMs },
     maxAttempts: sync.database.connectionRetries,
   };
@@ -249,8 +251,7 @@ function templateScope({ name, database }: SyncConfig): TemplateScope {
   return { sync: name, database: database.names[0] ?? '' };
 }
 
-/** @param current Other syncs come and go while this one runs. */
-function pipelineOptions(sync: SyncConfig, current: () => Config) {
+function pipelineOptions(sync: SyncConfig, { current, rowKeys }: Shared) {
   const { template } = sync.keys;
   const scope = templateScope(sync);
   return {
@@ -265,7 +266,9 @@ function pipelineOptions(sync: SyncConfig, current: () => Config) {
     },
     prefixOf: compileTemplate(template, scope),
     syncPrefix: syncPrefix(template, scope),
+    // Other syncs come and go while this one runs.
     isShared: (prefix: string) => isShared(prefix, sync.name, current()),
+    othersPrefixes: (signal: AbortSignal) => rowKeys.othersPrefixes(sync.name, signal),
     adopt: sync.keys.adopt,
     mayDump: sync.dump.mode === 'initial',
     heartbeatMs: sync.database.replicationStatusTimeoutMs,

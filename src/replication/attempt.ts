@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly syncPrefix: string;
   /** Whether keys that begin with this could be another sync's or Watcher's own, as it is configured at the moment. */
   readonly isShared: (prefix: string) => boolean;
+  /** Prefixes under which other syncs have written, also those that are not configured any more. */
+  readonly othersPrefixes: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Keys that are there before the first dump are taken over (`keys.adopt`). */
   readonly adopt: boolean;
   /** False: `dump.mode: never`; the stream begins without a first copy. */

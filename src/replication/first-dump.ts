@@ -102,7 +102,9 @@ async function copyAll(
     for (const prefix of record.prefixes) await copy.sweepOld(prefix);
     tables.forget(id);
   }
-  if (options.adopt && hasOwnName(options.syncPrefix)) await copy.sweepOld(options.syncPrefix);
+  if (options.adopt && hasOwnName(options.syncPrefix)) {
+    await copy.sweepOld(options.syncPrefix, await options.othersPrefixes(signal));
+  }
   return replaced;
 }
 

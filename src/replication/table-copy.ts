@@ -89,13 +89,14 @@ export class TableCopy {
   /**
    * Deletes every key under an old prefix, but for those that belong to a table of now. Where another sync may write by
    * now nothing is deleted: it takes over what it finds.
+   * @param others What is under these prefixes stays as well.
    */
-  async sweepOld(prefix: string): Promise<void> {
+  async sweepOld(prefix: string, others: readonly string[] = []): Promise<void> {
     const { tables, isShared } = this.#options;
-    const current = tables.currentPrefixes();
+    const kept = new Set([...tables.currentPrefixes(), ...others]);
     await this.#deleteWhere(
       prefix,
-      ({ key }) => !current.has(key.slice(0, tableEnd(key, current))),
+      ({ key }) => !kept.has(key.slice(0, tableEnd(key, kept))),
       () => isShared(prefix),
     );
   }
@@ -138,7 +139,7 @@ export class TableCopy {
   }
 }
 
-/** The length of the current table prefix that the key begins with; 0 when there is none. */
+/** The length of the prefix of a table that the key begins with; 0 when there is none. */
 function tableEnd(key: string, prefixes: ReadonlySet<string>): number {
   let end = key.indexOf('/');
   while (end >= 0) {

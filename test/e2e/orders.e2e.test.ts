@@ -191,6 +191,20 @@ describe('a sync that streams', () => {
     );
   });
 
+  test('the dump of a table is ordered while the source is away since the start, and done when it is back', async () => {
+    const { gateway, rows } = sync.prefix;
+    const { port } = sync.database.server;
+    await sync.caughtUp();
+    await sync.restart({ database: { port: 1 } }, { asItIs: true });
+    await sync.until('it backs off', ({ state }) => state === 'backing_off');
+    await gateway.put(`${rows}public/item/1`, 'damaged');
+    const refused = await sync.order('dump', { tables: ['public.item', 'public.nothing'] });
+    expect(await problem(refused)).toEqual({ status: 422, code: 'unknown_table', type });
+    expect((await sync.order('dump', { tables: ['public.item'] })).status).toBe(202);
+    await sync.restart({ database: { port } });
+    await sync.agrees('item');
+  });
+
   test('stop and start: idempotent, kept in etcd, and the stopped one says what it retains', async () => {
     const { gateway, state } = sync.prefix;
     for (let round = 1; round <= 2; round += 1) expect((await sync.order('stop')).status).toBe(202);

@@ -24,14 +24,22 @@ const setup = schemas
 /** Schemas by the name of a sync. */
 type Layout = Readonly<Record<string, readonly string[]>>;
 
+interface WorldOptions {
+  readonly adopt: boolean;
+  /** Keys that are there before, below the rows. */
+  readonly foreign?: readonly string[];
+  /** Watcher's own keys are below the rows too. */
+  readonly stateBelow?: boolean;
+}
+
 /** One database, and syncs that all write under one prefix: each some schemas of it. */
-async function world(layout: Layout, adopt: boolean, foreign: readonly string[] = []) {
+async function world(layout: Layout, options: WorldOptions) {
   const opened: AsyncDisposable[] = [];
   const dispose = async () => {
     for (const part of opened.splice(0).reverse()) await part[Symbol.asyncDispose]();
   };
   try {
-    return Object.assign(await open(opened, layout, adopt, foreign), {
+    return Object.assign(await open(opened, layout, options), {
       [Symbol.asyncDispose]: dispose,
     });
   } catch (error) {
@@ -43,14 +51,14 @@ async function world(layout: Layout, adopt: boolean, foreign: readonly string[] 
 async function open(
   opened: AsyncDisposable[],
   layout: Layout,
-  adopt: boolean,
-  foreign: readonly string[],
+  { adopt, foreign = [], stateBelow = false }: WorldOptions,
 ) {
   const database = await createDatabase(server);
   opened.push(database);
   const prefix = createPrefix(etcd());
   opened.push(prefix);
   const { rows, gateway } = prefix;
+  const state = stateBelow ? `${rows}own/watcher` : prefix.state;
   await database.query(setup);
   for (const key of foreign) await gateway.put(`${rows}${key}`, 'foreign');
   const dir = await mkdtemp(join(tmpdir(), 'watcher-e2e-'));
@@ -73,7 +81,7 @@ async function open(
   const config = (wanted: Layout): string =>
     JSON.stringify({
       api: { port: 0 },
-      etcd: { endpoints: [new URL(etcd().endpoint).host], state_prefix: `${rows}own/watcher` },
+      etcd: { endpoints: [new URL(etcd().endpoint).host], state_prefix: state },
       syncs: Object.fromEntries(
         Object.entries(wanted).map(([name, included]) => [name, syncOf(name, included)]),
       ),
@@ -94,6 +102,18 @@ async function open(
       throw new Error(`${name} is not ${state}: ${JSON.stringify(seen)}`, { cause });
     });
   };
+  const same = async (schema: string): Promise<void> => {
+    const table = { table: `${schema}.t` };
+    const expected = await expectedRows(database, rows, table);
+    let differences: string[] = [];
+    const agrees = async () => {
+      differences = sameRows(expected, await gateway.values(keyBase(rows, table)));
+      return differences.length === 0;
+    };
+    await until(agrees, { what: `the keys of ${schema}.t are its rows` }).catch((cause) => {
+      throw new Error(differences.slice(0, 3).join('\n'), { cause });
+    });
+  };
   const order = async (name: string, verb: string): Promise<void> => {
     expect((await watcher.post(`/v1/syncs/${name}/${verb}`)).status).toBe(202);
   };
@@ -104,6 +124,7 @@ async function open(
     watcher,
     status,
     is,
+    same,
     order,
     /** With its slot gone, so that the next start is a dump as the first one is. */
     async dumpsAnew(name: string) {
@@ -115,19 +136,15 @@ async function open(
     },
     /** The keys of these schemas are their rows, and stay in step. */
     async agree(...wanted: readonly string[]) {
+      for (const schema of wanted) await same(schema);
       for (const schema of wanted) await database.query(`UPDATE ${schema}.t SET id = -id`);
-      for (const schema of wanted) {
-        const table = { table: `${schema}.t` };
-        const expected = await expectedRows(database, rows, table);
-        let differences: string[] = [];
-        const agrees = async () => {
-          differences = sameRows(expected, await gateway.values(keyBase(rows, table)));
-          return differences.length === 0;
-        };
-        await until(agrees, { what: `the keys of ${schema}.t are its rows` }).catch((cause) => {
-          throw new Error(differences.slice(0, 3).join('\n'), { cause });
-        });
-      }
+      for (const schema of wanted) await same(schema);
+    },
+    /** The sync has nothing more to do with the table. */
+    async forgets(name: string, table: string) {
+      const known = async () => (await gateway.get(`${state}/syncs/${name}/tables`))?.value;
+      const what = `${name} forgets ${table}`;
+      await until(async () => (await known())?.includes(`"${table}"`) === false, { what });
     },
     async reload(wanted: Layout) {
       await writeFile(watcher.configFile, config(wanted));
@@ -141,7 +158,7 @@ test.each([false, true])(
   'both dump, again too, and neither loses a row; adopt: %s',
   async (adopt) => {
     const foreign = adopt ? ['a/t/4711', 'b/t/4711'] : [];
-    await using own = await world({ a: ['a'], b: ['b'] }, adopt, foreign);
+    await using own = await world({ a: ['a'], b: ['b'] }, { adopt, foreign, stateBelow: true });
     for (const name of ['a', 'b']) await own.is(name, 'streaming');
     await own.agree('a', 'b');
     for (const name of ['a', 'b']) await own.dumpsAnew(name);
@@ -151,7 +168,7 @@ test.each([false, true])(
 );
 
 test('one that a reload puts beside another keeps its rows when that one dumps anew', async () => {
-  await using own = await world({ a: ['a'] }, true);
+  await using own = await world({ a: ['a'] }, { adopt: true });
   await own.is('a', 'streaming');
   await own.reload({ a: ['a'], b: ['b'] });
   await own.is('b', 'streaming');
@@ -159,8 +176,21 @@ test('one that a reload puts beside another keeps its rows when that one dumps a
   await own.agree('a', 'b');
 });
 
+test('rows of a sync that was taken out of the file stay, and it goes on from them when it comes back', async () => {
+  await using own = await world({ a: ['a'], b: ['b'] }, { adopt: true });
+  for (const name of ['a', 'b']) await own.is(name, 'streaming');
+  await own.reload({ a: ['a'] });
+  await own.gateway.put(`${own.rows}elsewhere/1`, 'foreign');
+  await own.dumpsAnew('a');
+  const left = await own.gateway.values(own.rows);
+  expect([...left.keys()].filter((key) => !/\/[ab]\/t\//.test(key))).toEqual([]);
+  expect(left.size).toBe(40);
+  await own.reload({ a: ['a'], b: ['b'] });
+  await own.agree('a', 'b');
+});
+
 test('rows of a schema that went over to another sync are not deleted by the one that had it', async () => {
-  await using own = await world({ a: ['a', 'c'], b: ['b'] }, true);
+  await using own = await world({ a: ['a', 'c'], b: ['b'] }, { adopt: true });
   for (const name of ['a', 'b']) await own.is(name, 'streaming');
   await own.order('a', 'stop');
   await own.is('a', 'stopped');
@@ -174,11 +204,14 @@ test('rows of a schema that went over to another sync are not deleted by the one
   });
   await own.order('a', 'start');
   await own.is('a', 'streaming');
+  await own.agree('a');
+  await own.forgets('a', 'c.t');
+  for (const schema of ['b', 'c']) await own.same(schema);
   await own.agree('a', 'b', 'c');
 });
 
 test('started where another has its schema now, it leaves the keys alone', async () => {
-  await using own = await world({ a: ['a', 'c'], b: ['b'] }, false);
+  await using own = await world({ a: ['a', 'c'], b: ['b'] }, { adopt: false });
   for (const name of ['a', 'b']) await own.is(name, 'streaming');
   await own.order('a', 'stop');
   await own.is('a', 'stopped');
@@ -186,6 +219,9 @@ test('started where another has its schema now, it leaves the keys alone', async
   await own.agree('b', 'c');
   await own.order('a', 'start');
   await own.is('a', 'streaming');
+  await own.agree('a');
+  await own.forgets('a', 'c.t');
+  for (const schema of ['b', 'c']) await own.same(schema);
   await own.agree('a', 'b', 'c');
   const { dump } = await own.status('a');
   expect(dump.tables.map(({ table }) => table)).toEqual(['a.t']);

@@ -28,6 +28,7 @@ export const pipelineDefaults = {
   prefixOf: compileTemplate(template, scope),
   syncPrefix: syncPrefix(template, scope),
   isShared: () => false,
+  othersPrefixes: async () => [],
   adopt: false,
   mayDump: true,
   heartbeatMs: 0,

@@ -34,6 +34,7 @@ function world(text = file(a)) {
       };
       return { 1: { ...table, state: 'done', rows: 1, mark: null } };
     },
+    othersPrefixes: async () => [],
     count: async () => 7,
   };
   const reloader = new Reloader({
