@@ -1,6 +1,6 @@
 /** What the text of a QUERY event means for a reader of the log. */
 import { Cursor } from './statements/cursor.ts';
-import { definitionStatement, deleteAll } from './statements/definition.ts';
+import { definitionStatement, isDeleteAll } from './statements/definition.ts';
 import { transactionStatement } from './statements/transactions.ts';
 import { dataVerbs, harmlessVerbs } from './statements/verbs.ts';
 
@@ -22,8 +22,8 @@ export type Statement =
   | { readonly kind: 'harmless' }
   /** Changes tables; its effects happen in this order, and together. */
   | { readonly kind: 'tables'; readonly effects: readonly TableEffect[] }
-  /** Changes rows, and was logged as a statement. */
-  | { readonly kind: 'dml'; readonly verb: string }
+  /** Changes rows, and was logged as a statement. `empties`: DELETE FROM t, and no more. */
+  | { readonly kind: 'dml'; readonly verb: string; readonly empties?: true }
   | { readonly kind: 'unknown' };
 
 export interface TableName {
@@ -83,7 +83,6 @@ function classifyVerb(verb: string, cursor: Cursor): Statement {
   const known = transactionStatement(verb, cursor) ?? definitionStatement(verb, cursor);
   if (known !== null) return known;
   if (harmlessVerbs.has(verb)) return { kind: 'harmless' };
-  const emptied = verb === 'DELETE' ? deleteAll(cursor) : null;
-  if (emptied !== null) return emptied;
+  if (verb === 'DELETE' && isDeleteAll(cursor)) return { kind: 'dml', verb, empties: true };
   return dataVerbs.has(verb) ? { kind: 'dml', verb } : { kind: 'unknown' };
 }

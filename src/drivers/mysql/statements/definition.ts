@@ -170,15 +170,11 @@ function truncateOf(name: TableName | null): TableEffect | null {
   return name === null ? null : { kind: 'truncate', name };
 }
 
-/**
- * `DELETE FROM t` and no more: a server writes it to the log when it finds a MEMORY table empty after a restart.
- * @returns null for every other DELETE.
- */
-export function deleteAll(cursor: Cursor): Statement | null {
-  const name = cursor.skip('FROM') ? cursor.table() : null;
-  if (name === null) return null;
+/** `DELETE FROM t` and no more. */
+export function isDeleteAll(cursor: Cursor): boolean {
+  if (!cursor.skip('FROM') || cursor.table() === null) return false;
   cursor.symbol(';');
-  return cursor.ahead === null ? effects([{ kind: 'truncate', name }]) : null;
+  return cursor.ahead === null;
 }
 
 /** Tables with commas between them. */

@@ -213,6 +213,17 @@ describe('what the log cannot be followed past', () => {
     expect(JSON.stringify(error)).not.toContain('secret');
   });
 
+  test('DELETE FROM t is a change like others within a transaction, and the server outside of one', async () => {
+    const script = new LogScript().gtid(1).begin().query('DELETE FROM t');
+    await expect(assemble(script)).rejects.toThrow(/a DELETE in the database db as a statement/);
+    for (const start of [new LogScript(), new LogScript().gtid(1)]) {
+      const messages = await assemble(
+        start.query('DELETE FROM t').gtid(2).begin().rows('t', 1).xid(),
+      );
+      expect(parts(messages).map((part) => ids(part))).toEqual([['t1']]);
+    }
+  });
+
   test.each([
     [`/* x */ -- y\n FROBNICATE TABLE t SET 'secret'`, /holds a statement FROBNICATE in the/],
     [`'secret'`, /holds a statement in the database db that/],

