@@ -17,6 +17,13 @@ const refused: readonly [string, number, string, InjectOptions][] = [
   ['no table', 400, 'invalid_request', body('{"tables":[]}')],
   ['an empty name', 400, 'invalid_request', body('{"tables":[""]}')],
   ['a table twice', 400, 'invalid_request', body('{"tables":["a","a"]}')],
+  ['a member twice', 400, 'invalid_request', body('{"tables":["a"],"tables":["b"]}')],
+  [
+    'a member twice, written otherwise',
+    400,
+    'invalid_request',
+    body('{"tables":["a"],"t\\u0061bles" : ["b"]}'),
+  ],
   ['a body that is null', 400, 'invalid_request', body('null')],
   ['a body that is an array', 400, 'invalid_request', body('[]')],
   ['a body that is a string', 400, 'invalid_request', body('"tables"')],
@@ -65,6 +72,15 @@ test('the largest body that is taken', async () => {
   const payload = `{"tables":["${'a'.repeat(65_536 - 15)}"]}`;
   expect(payload.length).toBe(65_536);
   expect((await server.app.inject(body(payload))).statusCode).toBe(202);
+});
+
+test('what is no member is not taken for one', async () => {
+  const control = new StubControl(statusOf('inventory'));
+  await using server = appOver(control);
+  const tables = ['tables', '"tables":', '\\"tables\\":{'];
+  const payload = ` { "tables" : ${JSON.stringify(tables)} } `;
+  expect((await server.app.inject(body(payload))).statusCode).toBe(202);
+  expect(control.orders).toEqual([['dump', 'inventory', tables]]);
 });
 
 test('violations name the member, all of them at once', async () => {
