@@ -16,9 +16,12 @@ const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none']);
 
 /**
  * @param open Whether there is no authentication.
- * @throws WatcherError `forbidden`.
+ * @throws WatcherError `forbidden`; `invalid_request` without the header that HTTP/1.1 demands (RFC 9112 §3.2).
  */
-export function checkSite({ method, headers, socket }: FastifyRequest, open: boolean): void {
+export function checkSite({ method, headers, socket, raw }: FastifyRequest, open: boolean): void {
+  if (headers.host === undefined && raw.httpVersion === '1.1') {
+    throw new WatcherError('invalid_request', { message: 'The header Host is missing' });
+  }
   const host = headers.host ?? '';
   if (open && !loopback.test(host)) {
     throw new WatcherError('forbidden', { message: 'The Host is not a loopback address' });

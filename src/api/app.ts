@@ -12,7 +12,13 @@ import { problem, sendProblem, toProblem } from './problems.ts';
 import { RequestLog } from './request-log.ts';
 import { pathOf } from './route-table.ts';
 import { setSecurityHeaders } from './security-headers.ts';
-import { boundConnections, defaultLimits, type ServerLimits, serverOptions } from './server.ts';
+import {
+  boundConnections,
+  defaultLimits,
+  ignoreExpectations,
+  type ServerLimits,
+  serverOptions,
+} from './server.ts';
 import type { ApiTls } from './tls.ts';
 
 export interface AppOptions extends ApiOptions {
@@ -41,6 +47,7 @@ export function buildApp({ logger, tls = null, limits, ...options }: AppOptions)
     return503OnClosing: false,
   });
   boundConnections(app, allLimits.connections);
+  ignoreExpectations(app);
   if (tls !== null) {
     app.addHook('onRequest', async (_request, reply) => {
       reply.header('strict-transport-security', strictTransport);

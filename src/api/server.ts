@@ -68,10 +68,17 @@ function secureServer(
 
 function nodeOptions({ headerBytes, headersMs, checkMs }: ServerLimits) {
   return {
+    // Node.js would answer without a problem document; access.ts does it.
+    requireHostHeader: false,
     maxHeaderSize: headerBytes,
     headersTimeout: headersMs,
     connectionsCheckingInterval: checkMs,
   };
+}
+
+/** Node.js would refuse an expectation that it does not know, without a problem document; it may as well be ignored (RFC 9110 §10.1.1). */
+export function ignoreExpectations({ server }: FastifyInstance): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
 /** Says once that the server is full, until it is not any more. */

@@ -180,6 +180,21 @@ test('HTTP/1.0 without a Host is not served, absolute targets are', async () => 
   expect(await exchange(port, `PUT ${target} ${headers}`)).toMatch(/^HTTP\/1.1 405 /);
 });
 
+test('what Node.js would answer alone, without a body, is answered with a problem', async () => {
+  const head = 'Connection: close\r\n';
+  for (const tokens of [[], [{ name: 'ops', token: 'admin-0123456789', role: 'admin' } as const]]) {
+    await using server = appOver(control(), undefined, { tokens: () => tokens });
+    await server.app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = server.app.server.address() as AddressInfo;
+    const nameless = await exchange(port, `GET /healthz HTTP/1.1\r\n${head}\r\n`);
+    expect(nameless).toMatch(/^HTTP\/1.1 400 /);
+    expect(nameless).toContain('"code":"invalid_request"');
+    // A server may do without what it does not know (RFC 9110 §10.1.1).
+    const expecting = `Host: localhost\r\nExpect: the-unexpected\r\n${head}\r\n`;
+    expect(await exchange(port, `GET /healthz HTTP/1.1\r\n${expecting}`)).toMatch(/ 200 /);
+  }
+});
+
 async function exchange(port: number, request: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.end(request);
