@@ -17,27 +17,29 @@ export interface TableChange {
 export class BaseValues {
   readonly #values = new Map<string, string | null>();
 
-  /** Reads what the changes will need. `null` values are keys that do not exist. */
-  static async gather(
+  /** Reads what the changes will need; at once, if that need not come from etcd. `null` values are keys that do not exist. */
+  static gather(
     changes: Iterable<TableChange>,
     overlay: Overlay,
     read: Sink['read'],
     signal: AbortSignal,
-  ): Promise<BaseValues> {
+  ): BaseValues | Promise<BaseValues> {
     const bases = new BaseValues();
-    const unknown = new Set<string>();
+    let unknown: Set<string> | null = null;
     for (const { table, change } of changes) {
       if (change.op !== 'update' || isFull(change.row)) continue;
       const key = table.mapper.keyOf(change.old ?? change.row);
       if (bases.#values.has(key)) continue;
       const pending = overlay.lookup(key, table.mapper.prefix);
       bases.#values.set(key, pending ?? null);
-      if (pending === undefined) unknown.add(key);
+      if (pending === undefined) unknown = (unknown ?? new Set()).add(key);
     }
-    if (unknown.size > 0) {
-      for (const [key, value] of await read([...unknown], signal)) bases.#values.set(key, value);
-    }
-    return bases;
+    return unknown === null ? bases : bases.#read([...unknown], read, signal);
+  }
+
+  async #read(keys: string[], read: Sink['read'], signal: AbortSignal): Promise<BaseValues> {
+    for (const [key, value] of await read(keys, signal)) this.#values.set(key, value);
+    return this;
   }
 
   get(key: string): string | null {

@@ -38,30 +38,50 @@ export interface ApplierOptions {
 export class ChangeApplier {
   readonly #ops: TransactionOps;
   readonly #options: ApplierOptions;
-  readonly #deferred = new Map<TableState, DeferredKeys>();
-  readonly #givenUp = new Set<TableState>();
+  /** Rarely any: there is an applier for each transaction. */
+  #deferred: Map<TableState, DeferredKeys> | null = null;
+  #givenUp: Set<TableState> | null = null;
 
   constructor(ops: TransactionOps, options: ApplierOptions) {
     this.#ops = ops;
     this.#options = options;
   }
 
-  async apply(changes: readonly TableChange[]): Promise<void> {
+  /** Must be awaited before the next call, where there is something to wait for. @returns undefined when all is applied. */
+  apply(changes: readonly TableChange[]): Promise<void> | undefined {
     const { overlay, sink, signal } = this.#options;
-    const bases = await BaseValues.gather(changes, overlay, sink.read.bind(sink), signal);
+    const bases = BaseValues.gather(changes, overlay, sink.read.bind(sink), signal);
+    if (bases instanceof Promise || changes.some(({ change }) => change.op === 'truncate')) {
+      return this.#applyInTime(changes, bases);
+    }
     for (const { table, change } of changes) {
-      if (this.#givenUp.has(table)) continue;
-      if (change.op === 'truncate') {
+      if (change.op !== 'truncate') this.#applyRow(table, change, bases);
+    }
+    return undefined;
+  }
+
+  async #applyInTime(
+    changes: readonly TableChange[],
+    gathered: BaseValues | Promise<BaseValues>,
+  ): Promise<void> {
+    const bases = await gathered;
+    for (const { table, change } of changes) {
+      if (change.op !== 'truncate') {
+        this.#applyRow(table, change, bases);
+      } else if (!this.#isGivenUp(table)) {
         await this.#truncate(table, change.messagesBefore);
         bases.clear(table.mapper.prefix);
-      } else {
-        this.#applyRow(table, change, bases);
       }
     }
   }
 
+  #isGivenUp(table: TableState): boolean {
+    return this.#givenUp?.has(table) === true;
+  }
+
   /** The end of the transaction. */
   settle(): void {
+    if (this.#deferred === null) return;
     for (const [table, keys] of this.#deferred) {
       const { prefix } = table.mapper;
       const ops = [...keys.outcomes()].map((outcome) => ({ ...outcome, prefix }));
@@ -80,12 +100,14 @@ export class ChangeApplier {
   }
 
   #giveUp(table: TableState): void {
-    this.#deferred.delete(table);
+    this.#deferred?.delete(table);
+    this.#givenUp ??= new Set();
     this.#givenUp.add(table);
     this.#options.dumpAgain(table);
   }
 
   #applyRow(table: TableState, change: RowChange, bases: BaseValues): void {
+    if (this.#isGivenUp(table)) return;
     const mapped = mapRow(table.mapper, change, bases);
     if (mapped === null) {
       this.#giveUp(table);
@@ -102,6 +124,7 @@ export class ChangeApplier {
   }
 
   #defer(table: TableState, change: RowChange, mapped: MappedRow): void {
+    this.#deferred ??= new Map();
     let keys = this.#deferred.get(table);
     if (keys === undefined) {
       keys = new DeferredKeys();
@@ -128,7 +151,7 @@ export class ChangeApplier {
    * known only at the commit. Such tables are dumped again: a snapshot of now has the transaction.
    */
   #wasCut(): void {
-    if (!this.#isSource) return;
+    if (!this.#isSource || this.#deferred === null) return;
     for (const table of [...this.#deferred.keys()]) this.#giveUp(table);
   }
 
@@ -140,7 +163,7 @@ export class ChangeApplier {
   async #truncate(table: TableState, messagesBefore: number): Promise<void> {
     const { prefix } = table.mapper;
     const pieces = await this.#pieces(prefix);
-    this.#deferred.delete(table);
+    this.#deferred?.delete(table);
     const before = this.#ops.section;
     if (pieces.length === 1) this.#ops.clear(prefix, messagesBefore);
     else this.#ops.clearInPieces(pieces, prefix, messagesBefore);

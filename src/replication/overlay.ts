@@ -16,6 +16,7 @@ export class Overlay {
   /** To be called after the section has taken the operation. */
   record(op: KeyOp, owner: Section): void {
     this.#owners.set(op.key, owner);
+    owner.isPending = true;
   }
 
   /** To be called after the section has been cleared of the prefix. */
@@ -25,6 +26,7 @@ export class Overlay {
       if (op === undefined || op.prefix === prefix) this.#owners.delete(key);
     }
     this.#cleared.set(prefix, owner);
+    owner.isPending = true;
   }
 
   lookup(key: string, prefix: string): PendingValue {
@@ -35,6 +37,7 @@ export class Overlay {
 
   /** The section is durable: etcd knows now. */
   settle(section: Section): void {
+    if (!section.isPending) return;
     for (const key of section.ops.keys()) {
       if (this.#owners.get(key) === section) this.#owners.delete(key);
     }

@@ -34,6 +34,8 @@ export class Section {
   readonly clears: Clear[] = [];
   readonly tally: Tally = emptyTally();
   puts = 0;
+  /** The overlay refers to it until it is durable. */
+  isPending = false;
   #opBytes = 0;
   #clearBytes = 0;
 

@@ -4,7 +4,7 @@
  * and `messages` of a section says how far into the transaction it reaches (the checkpoint's `partial.changes`).
  */
 import type { Position } from './position.ts';
-import { Section } from './section.ts';
+import { canMerge, Section } from './section.ts';
 import type { KeyOp, SinkLimits } from './sink.ts';
 
 export interface PlacedSection {
@@ -36,11 +36,17 @@ export class TransactionOps {
   readBefore: Position | null = null;
   /** What the writer has counted of `bytes`. */
   accountedBytes = 0;
+  /** Of the last transaction that it took along. */
+  lastCommittedAt: Date;
+  /** With those that it took along. */
+  count = 1;
+  #takenAlong: Section[] | null = null;
   readonly #limits: SinkLimits;
 
   constructor(options: TransactionOpsOptions) {
     this.commit = options.commit;
     this.committedAt = options.committedAt;
+    this.lastCommittedAt = options.committedAt;
     this.onTake = options.onTake ?? null;
     this.#limits = options.limits;
     this.sections = [{ section: new Section(), messages: options.messages }];
@@ -107,6 +113,35 @@ export class TransactionOps {
     }
   }
 
+  /** It can be written as it is, together with others. */
+  get isWhole(): boolean {
+    return this.sealed && this.sections.length === 1;
+  }
+
+  /**
+   * Takes the transaction that follows along, if both are whole and fit into one etcd transaction: thousands of small ones that
+   * wait cost the memory of their operations alone.
+   */
+  tryTakeAlong(next: TransactionOps): boolean {
+    if (!this.isWhole || !next.isWhole || next.position === null) return false;
+    if (this.commit === null || this.onTake !== null || next.onTake !== null) return false;
+    if (!canMerge(this.section, next.section, this.#limits)) return false;
+    this.section.merge(next.section);
+    this.position = next.position;
+    this.lastCommittedAt = next.lastCommittedAt;
+    this.count += next.count;
+    if (next.section.isPending) {
+      this.#takenAlong ??= [];
+      this.#takenAlong.push(next.section);
+    }
+    return true;
+  }
+
+  /** Those that the overlay is to be told of when they are durable. */
+  get ownSections(): readonly Section[] {
+    return this.#takenAlong === null ? [this.section] : [this.section, ...this.#takenAlong];
+  }
+
   get isEmpty(): boolean {
     return this.sections.every(({ section }) => section.isEmpty);
   }
@@ -118,4 +153,18 @@ export class TransactionOps {
   #last(): PlacedSection {
     return this.sections[this.sections.length - 1] as PlacedSection;
   }
+}
+
+/** Transactions, with those that were taken along. */
+export function countOf(group: readonly TransactionOps[]): number {
+  return group.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** A single one is used as it is: it has left the queue, so nothing is added to it any more. */
+export function mergeSections(group: readonly TransactionOps[]): Section {
+  const [first] = group;
+  if (first !== undefined && group.length === 1) return first.section;
+  const merged = new Section();
+  for (const { section } of group) merged.merge(section);
+  return merged;
 }

@@ -11,9 +11,9 @@
  *   4. none, and a heartbeat is due: the checkpoint alone.
  */
 import { type Position, type PositionJson, positionToJson } from './position.ts';
-import { canMerge, emptyTally, Section, type Tally } from './section.ts';
+import { emptyTally, Section, type Tally } from './section.ts';
 import type { Batch, Checkpoint, Sink, TableRecords, WriteResult } from './sink.ts';
-import type { TransactionOps } from './transaction-ops.ts';
+import { countOf, mergeSections, type TransactionOps } from './transaction-ops.ts';
 
 type Sweeps = Batch['sweeps'];
 
@@ -113,6 +113,11 @@ export class WriteQueue {
       transaction.readBefore = this.#heartbeat;
       this.#heartbeat = null;
     }
+    const last = this.#transactions.at(-1);
+    if (last?.tryTakeAlong(transaction) === true) {
+      this.account(last);
+      return;
+    }
     this.#transactions.push(transaction);
     this.account(transaction);
   }
@@ -209,34 +214,43 @@ export class WriteQueue {
   }
 
   #takeWhole(): Taken {
-    const merged = new Section();
-    const group: TransactionOps[] = [];
-    for (const transaction of this.#transactions) {
-      if (!transaction.sealed || transaction.sections.length !== 1) break;
-      const { section } = transaction;
-      if (group.length > 0 && !canMerge(merged, section, this.#options.sink.limits)) break;
-      merged.merge(section);
-      group.push(transaction);
-    }
+    const group = this.#wholeOnes();
     this.#transactions.splice(0, group.length);
     for (const transaction of group) {
       this.#bytes -= transaction.accountedBytes;
       transaction.onTake?.();
     }
+    const merged = mergeSections(group);
     const ofSource = group.filter((transaction) => transaction.position !== null);
     const last = ofSource.at(-1);
     const position = last?.position ?? null;
     return {
       ...nothing,
-      batch: this.#batch(merged, [], this.#moved(position, last?.committedAt.toISOString())),
-      sections: group.map((transaction) => transaction.section),
+      batch: this.#batch(merged, [], this.#moved(position, last?.lastCommittedAt.toISOString())),
+      sections: group.flatMap((transaction) => transaction.ownSections),
       position,
-      transactions: ofSource.length,
-      ends: group.length,
+      transactions: countOf(ofSource),
+      ends: countOf(group),
       oldest: ofSource[0]?.committedAt ?? null,
       tally: merged.tally,
       puts: merged.puts,
     };
+  }
+
+  /** From the first on, as many as fit together. */
+  #wholeOnes(): TransactionOps[] {
+    const { limits } = this.#options.sink;
+    const group: TransactionOps[] = [];
+    let [ops, bytes] = [0, 0];
+    for (const transaction of this.#transactions) {
+      if (!transaction.isWhole) break;
+      const { section } = transaction;
+      ops += section.opCount;
+      bytes += section.bytes;
+      if (group.length > 0 && (ops > limits.maxOps || bytes > limits.maxBytes)) break;
+      group.push(transaction);
+    }
+    return group;
   }
 
   #takeHeartbeat(): Taken | null {

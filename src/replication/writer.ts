@@ -103,18 +103,20 @@ export class Writer {
     return queued;
   }
 
-  /** Resolves when there is room for more: what keeps a slow etcd from costing memory (SPEC §2.6). */
-  async room(): Promise<void> {
-    // Two batches wait behind the one in flight: enough to be read while that is written, and half the memory of four.
-    const limit = 2 * this.#options.sink.limits.maxBytes;
-    // Each costs memory beside its bytes.
-    const transactions = this.#options.sink.limits.maxOps;
+  /** What keeps a slow etcd from costing memory (SPEC §2.6). */
+  get hasRoom(): boolean {
+    if (this.#failure !== null) return false;
     // Nothing in flight means that nothing of what waits can be written yet: more must be read first.
-    await this.#until(
-      () =>
-        this.#inFlight === null ||
-        (this.#queue.bytes < limit && this.#queue.transactions < transactions),
-    );
+    if (this.#inFlight === null) return true;
+    const { maxBytes, maxOps } = this.#options.sink.limits;
+    // Two batches wait behind the one in flight: enough to be read while that is written, and half the memory of four.
+    // Each transaction costs memory beside its bytes.
+    return this.#queue.bytes < 2 * maxBytes && this.#queue.transactions < maxOps;
+  }
+
+  /** Resolves when there is room for more. */
+  async room(): Promise<void> {
+    await this.#until(() => this.hasRoom);
   }
 
   /** Resolves when every transaction pushed so far is durable; none of them may be open. */

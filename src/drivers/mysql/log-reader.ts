@@ -2,6 +2,7 @@
 import type { MysqlPosition } from '../../replication/position.ts';
 import { BinlogDecoder } from './binlog/decode.ts';
 import { eventTypes } from './binlog/event-types.ts';
+import type { TransactionPayload } from './binlog/payload.ts';
 import type { LogReaderOptions } from './log-connection.ts';
 import { LogConnection } from './log-connection.ts';
 import type { LogEvent } from './log-event.ts';
@@ -12,6 +13,8 @@ import { PlaceTracker } from './log-tracker.ts';
 
 export type { LogReaderOptions } from './log-connection.ts';
 
+/** So many events are handed out at once. */
+const batchEvents = 64;
 /** Of a compressed transaction, so many bytes at least are handed out at once. */
 const batchBytes = 256 * 1024;
 
@@ -64,27 +67,39 @@ export class LogDecoder {
     this.#skipTo = skipTo;
   }
 
-  /** Several, where a compressed transaction is among the events. */
+  /** Few at a time, so that events are gone before the next are made: what lives for a moment costs next to nothing. */
   *batches(arrived: readonly Buffer[]): Generator<readonly LogEvent[]> {
     let batch: LogEvent[] = [];
     for (const bytes of arrived) {
       const located = this.#tracker.locate(this.#decoder.decode(bytes));
       if (this.#isSkipped(located)) continue;
-      if (located.event.type !== 'transaction_payload') {
-        batch.push(located);
+      if (located.event.type === 'transaction_payload') {
+        if (batch.length > 0) yield batch;
+        yield* this.#unpacked(located, located.event);
+        batch = [];
         continue;
       }
-      let unpackedBytes = 0;
-      for (const group of payloadEvents(located.event)) {
-        for (const inner of group) {
-          batch.push({ ...located, event: this.#decoder.decodeInner(inner) });
-          unpackedBytes += inner.length;
-        }
-        if (unpackedBytes < batchBytes) continue;
-        yield batch;
-        batch = [];
-        unpackedBytes = 0;
+      batch.push(located);
+      if (batch.length < batchEvents) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** The events of a compressed transaction. */
+  *#unpacked(located: LogEvent, payload: TransactionPayload): Generator<readonly LogEvent[]> {
+    let batch: LogEvent[] = [];
+    let unpackedBytes = 0;
+    for (const group of payloadEvents(payload)) {
+      for (const inner of group) {
+        batch.push({ ...located, event: this.#decoder.decodeInner(inner) });
+        unpackedBytes += inner.length;
       }
+      if (unpackedBytes < batchBytes) continue;
+      yield batch;
+      batch = [];
+      unpackedBytes = 0;
     }
     if (batch.length > 0) yield batch;
   }

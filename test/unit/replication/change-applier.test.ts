@@ -46,8 +46,8 @@ class Bench {
     return this.#tables.put({ relation, fingerprint: '1', rowsEstimated: null }, null);
   }
 
-  apply(table: TableState, ...changes: Parameters<typeof change>[]): Promise<void> {
-    return this.applier.apply(
+  async apply(table: TableState, ...changes: Parameters<typeof change>[]): Promise<void> {
+    await this.applier.apply(
       changes.map((given) => ({ table, change: change(...given)(table, this.#messages++) })),
     );
   }

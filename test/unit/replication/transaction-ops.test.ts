@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { Overlay } from '../../../src/replication/overlay.ts';
 import type { KeyOp } from '../../../src/replication/sink.ts';
-import { TransactionOps } from '../../../src/replication/transaction-ops.ts';
+import { countOf, TransactionOps } from '../../../src/replication/transaction-ops.ts';
 import { positionOf } from '../../support/scripted-source.ts';
 
 const limits = { maxOps: 2, maxBytes: 10_000 };
@@ -87,4 +88,68 @@ test('a large clear is a section for each piece, and is repeated whole after a c
     [[pieces[1]], 3],
   ]);
   expect(ops.sections.reduce((sum, { section }) => sum + section.tally.truncates, 0)).toBe(1);
+});
+
+describe('taking the next transaction along', () => {
+  const whole = (
+    key: string,
+    end: bigint,
+    commit: bigint | null = end - 1n,
+    onTake?: () => void,
+  ) => {
+    const ops = new TransactionOps({
+      commit: commit === null ? null : positionOf(commit),
+      committedAt: new Date(Number(end)),
+      messages: 0,
+      limits,
+      ...(onTake !== undefined && { onTake }),
+    });
+    ops.add([put(key)], 0);
+    ops.seal(commit === null ? null : positionOf(end), 1);
+    return ops;
+  };
+
+  test('it has its operations, its position and its time, and its own are the oldest', () => {
+    const first = whole('1', 2n);
+    expect(first.tryTakeAlong(whole('2', 4n))).toBe(true);
+    expect([...first.section.ops.keys()]).toEqual(['/a/1', '/a/2']);
+    expect(first.position).toEqual(positionOf(4n));
+    expect([first.committedAt, first.lastCommittedAt]).toEqual([new Date(2), new Date(4)]);
+    expect(countOf([first, whole('3', 6n)])).toBe(3);
+  });
+
+  test('the overlay is told of both when they are durable', () => {
+    const overlay = new Overlay();
+    const [first, second] = [whole('1', 2n), whole('2', 4n)];
+    for (const { section } of [first, second]) {
+      for (const op of section.ops.values()) overlay.record(op, section);
+    }
+    first.tryTakeAlong(second);
+    expect(overlay.lookup('/a/2', '/a/')).toBe('v');
+    for (const section of first.ownSections) overlay.settle(section);
+    expect(overlay.lookup('/a/1', '/a/')).toBeUndefined();
+    expect(overlay.lookup('/a/2', '/a/')).toBeUndefined();
+  });
+
+  test('not where one is open, split, held back before, waited for, or too large', () => {
+    const open = new TransactionOps({
+      commit: positionOf(1n),
+      committedAt: new Date(0),
+      messages: 0,
+      limits,
+    });
+    const split = whole('1', 2n);
+    split.cut(1);
+    const full = whole('0', 2n);
+    for (let key = 1; key < limits.maxOps; key += 1) full.section.add(put(`${key}`));
+    const next = whole('9', 4n);
+    expect(open.tryTakeAlong(next)).toBe(false);
+    expect(split.tryTakeAlong(next)).toBe(false);
+    expect(full.tryTakeAlong(next)).toBe(false);
+    expect(next.tryTakeAlong(open)).toBe(false);
+    expect(whole('1', 2n, null).tryTakeAlong(next)).toBe(false);
+    expect(next.tryTakeAlong(whole('1', 6n, null))).toBe(false);
+    expect(whole('1', 2n, 1n, () => {}).tryTakeAlong(next)).toBe(false);
+    expect(next.tryTakeAlong(whole('1', 6n, 5n, () => {}))).toBe(false);
+  });
 });

@@ -15,7 +15,7 @@ import {
 import * as mariadbGtid from './mariadb-gtid.ts';
 import { parseTransactionPayload, type TransactionPayload } from './payload.ts';
 import { parseQuery, type Query } from './query.ts';
-import type { ByteReader } from './reader.ts';
+import { ByteReader } from './reader.ts';
 import { parseRows, type RowsEvent, type RowsFormat } from './rows.ts';
 import { SessionParser } from './status-variables.ts';
 import { type TableMap, TableMapParser } from './table-map.ts';
@@ -122,6 +122,7 @@ const statementTypes: ReadonlySet<number> = new Set([
 ]);
 
 export class BinlogDecoder {
+  readonly #reader = new ByteReader(Buffer.alloc(0));
   #checksum: ChecksumAlgorithm;
   #format: Format = { ...newParsers(), mariadb: false, tableIdBytes: 6 };
 
@@ -140,7 +141,7 @@ export class BinlogDecoder {
     const describesFormat = header.type === t.formatDescription;
     const event = this.#parse(
       header,
-      checkedBody(bytes, header, describesFormat ? 'crc32' : this.#checksum),
+      checkedBody(bytes, header, describesFormat ? 'crc32' : this.#checksum, this.#reader),
     );
     if (event.type === 'format_description') this.#follow(event);
     return event;
@@ -149,7 +150,7 @@ export class BinlogDecoder {
   /** Decodes one event of a TRANSACTION_PAYLOAD: they have no checksums. */
   decodeInner(bytes: Buffer): BinlogEvent {
     const header = parseHeader(bytes);
-    return this.#parse(header, checkedBody(bytes, header, 'none'));
+    return this.#parse(header, checkedBody(bytes, header, 'none', this.#reader));
   }
 
   #parse(header: EventHeader, reader: ByteReader): BinlogEvent {

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { WatcherError } from '../../../errors.ts';
 import { eventTypes } from './event-types.ts';
-import { ByteReader, malformed, truncated } from './reader.ts';
+import { type ByteReader, malformed, truncated } from './reader.ts';
 
 export interface EventHeader {
   /** Seconds since 1970. 0: the event is made up by the server for this connection. */
@@ -46,15 +46,16 @@ export function parseHeader(bytes: Buffer): EventHeader {
 }
 
 /**
- * The body of an event, after its checksum was verified and cut off.
+ * The body of an event, after its checksum was verified and cut off, in the reader that is given.
  * @throws WatcherError `unsupported_event` when the checksum is not that of the bytes.
  */
 export function checkedBody(
   bytes: Buffer,
   header: EventHeader,
   checksum: ChecksumAlgorithm,
+  reader: ByteReader,
 ): ByteReader {
-  if (checksum === 'none') return new ByteReader(bytes, headerBytes);
+  if (checksum === 'none') return reader.reset(bytes, headerBytes);
   const end = bytes.length - checksumBytes;
   if (end < headerBytes) throw truncated();
   if (!mayBeStale(bytes, header, end) && !isIntact(bytes, header)) {
@@ -63,7 +64,7 @@ export function checkedBody(
       remedy: 'Check the binlog on the server with mysqlbinlog --verify-binlog-checksum.',
     });
   }
-  return new ByteReader(bytes, headerBytes, end);
+  return reader.reset(bytes, headerBytes, end);
 }
 
 /**

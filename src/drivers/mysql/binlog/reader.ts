@@ -11,8 +11,8 @@ const nonAscii = /[\x80-\xff]/;
 const needsWork = /["\\\x00-\x1f\x80-\xff]/;
 
 export class ByteReader {
-  readonly bytes: Buffer;
-  readonly end: number;
+  bytes: Buffer;
+  end: number;
   offset: number;
   /**
    * What follows the first text, a character per byte: one call out of JavaScript and a substring per value are
@@ -26,6 +26,15 @@ export class ByteReader {
     this.bytes = bytes;
     this.offset = offset;
     this.end = end;
+  }
+
+  /** Reads something else from now on. For what is read many times a second: a reader each time is garbage. */
+  reset(bytes: Buffer, offset = 0, end = bytes.length): this {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+    this.#latin1Start = -1;
+    return this;
   }
 
   get remaining(): number {

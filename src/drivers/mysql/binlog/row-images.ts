@@ -42,6 +42,7 @@ interface Columns {
 
 export class RowDecoder {
   readonly #map: TableMap;
+  readonly #reader = new ByteReader(Buffer.alloc(0));
   readonly #after: Columns;
   readonly #before: Columns;
   readonly #isJson: readonly boolean[];
@@ -83,7 +84,7 @@ export class RowDecoder {
     if (event.columnCount !== this.#map.columns.length) {
       throw malformed(`rows of ${event.columnCount} columns, and a table map of another number`);
     }
-    const reader = new ByteReader(event.rows);
+    const reader = this.#reader.reset(event.rows);
     const rows: BinlogRow[] = [];
     while (reader.remaining > 0) {
       const start = reader.offset;

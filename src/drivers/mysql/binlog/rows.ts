@@ -68,13 +68,22 @@ function skipExtraData(reader: ByteReader): void {
   reader.skip(length - 2);
 }
 
+/** Of tables with so many columns all columns; made once. */
+const allColumns = new Map<number, PresentColumns>();
+
 function presentColumns(reader: ByteReader, columnCount: number): PresentColumns {
-  const bitmap = reader.view((columnCount + 7) >> 3);
+  const length = (columnCount + 7) >> 3;
+  const start = reader.take(length);
   let count = 0;
   for (let index = 0; index < columnCount; index++) {
-    count += ((bitmap[index >> 3] ?? 0) >> (index & 7)) & 1;
+    count += ((reader.bytes[start + (index >> 3)] as number) >> (index & 7)) & 1;
   }
-  return { bitmap, count, full: count === columnCount };
+  const known = count === columnCount ? allColumns.get(columnCount) : undefined;
+  if (known !== undefined) return known;
+  const bitmap = Buffer.from(reader.bytes.subarray(start, start + length));
+  const present = { bitmap, count, full: count === columnCount };
+  if (present.full) allColumns.set(columnCount, present);
+  return present;
 }
 
 /** The rows have every column before and after: binlog_row_image=FULL, without partial JSON. */
