@@ -84,7 +84,7 @@ test('never a 500, always a documented content type, problems where something is
     ),
     { numRuns: 1500 },
   );
-});
+}, 60_000);
 
 test('whatever is sent as a credential: 401 or 429, never an order', async () => {
   const control = new StubControl(statusOf('inventory'));
@@ -98,7 +98,9 @@ test('whatever is sent as a credential: 401 or 429, never an order', async () =>
   );
   await fc.assert(
     fc.asyncProperty(credentials, path, async (authorization, target) => {
-      const url = target.startsWith('/v1/') ? target : '/v1/syncs/inventory/stop';
+      // `inject` resolves `/v1/..` before it asks.
+      const closed = /^\/v1\/(?!.*\.\.|.*%2e)/i.test(target);
+      const url = closed ? target : '/v1/syncs/inventory/stop';
       const response = await server.app.inject({ method: 'POST', url, headers: { authorization } });
       expect([401, 429]).toContain(response.statusCode);
     }),
