@@ -12,6 +12,15 @@ export function nameFold(facts: Pick<ServerFacts, 'variables'>): (name: string) 
   return setting === '0' ? (name) => name : (name) => name.toLowerCase();
 }
 
+/** By patterns: as it was written, or as the catalog has it, which is folded where lower_case_table_names is 1. */
+export function isMatched(
+  { schema, table }: TableName,
+  { matches }: Pick<MysqlDriverOptions, 'matches'>,
+  fold: (name: string) => string,
+): boolean {
+  return matches(schema, table) || matches(fold(schema), fold(table));
+}
+
 /** The tables of one selection. */
 export class LogNames {
   readonly #tables = new Map<string, TableDefinition>();
@@ -51,7 +60,7 @@ export class LogNames {
 
   /** Whether the configuration wants a table of this name. */
   isWanted(name: TableName): boolean {
-    return this.hasDatabase(name.schema) && this.#options.matches(name.schema, name.table);
+    return this.hasDatabase(name.schema) && isMatched(name, this.#options, this.#fold);
   }
 
   hasDatabase(schema: string): boolean {

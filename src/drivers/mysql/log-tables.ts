@@ -147,9 +147,11 @@ class Tables implements LogTables {
     }
   }
 
-  /** Of the sync, or something that its tables reference. */
+  /** Of the sync, or something that its tables reference. Names that differ by case alone may be one table. */
   #concerns(name: TableName): boolean {
-    return this.#names.isWanted(name) || this.#names.parent(name) !== null;
+    const names = this.#names;
+    if (names.isWanted(name) || names.find(name) !== null) return true;
+    return this.#told.get(names.keyOf(name)) !== null || names.parent(name) !== null;
   }
 
   #concernsDatabase(effect: TableEffect): boolean {

@@ -13,6 +13,7 @@ import { setTimeout } from 'node:timers/promises';
 import { WatcherError } from '../../errors.ts';
 import type { SourceConnection } from './connection.ts';
 import { errnoOf, isLockTimeout } from './errors.ts';
+import { isMatched, nameFold } from './log-names.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { SchemaSnapshot } from './schema.ts';
 import { readSchema } from './schema.ts';
@@ -43,8 +44,11 @@ export async function readSteadySchema(
   options: MysqlDriverOptions,
   { expected, changed }: SteadyOptions = { expected: [], changed: [] },
 ): Promise<SchemaSnapshot> {
+  const fold = nameFold(facts);
   const named = changed.map(({ schema, table }) => ({ schema, name: table }));
-  const wanted = named.filter(({ schema, name }) => options.matches(schema, name));
+  const wanted = named.filter(({ schema, name }) =>
+    isMatched({ schema, table: name }, options, fold),
+  );
   for (const table of named) await isThere(connection, table);
   let bare: ReadonlySet<string> = new Set();
   for (let attempt = 0; attempt < attempts; attempt += 1) {
@@ -52,7 +56,7 @@ export async function readSteadySchema(
     const schema = await readSchema(connection, facts, options);
     const found = looksBare(schema, facts);
     const again = found.filter((table) => !bare.has(idOf(table)));
-    const doubted = [...missing(schema, [...expected, ...wanted]), ...again];
+    const doubted = [...missing(schema, [...expected, ...wanted], fold), ...again];
     if (!(await isAnyThere(connection, doubted))) return schema;
     bare = new Set(found.filter(({ columns }) => columns > 0).map(idOf));
   }
@@ -62,9 +66,14 @@ export async function readSteadySchema(
   });
 }
 
-function missing(schema: SchemaSnapshot, tables: readonly NamedTable[]): readonly NamedTable[] {
-  const found = new Set(schema.map(idOf));
-  return tables.filter((table) => !found.has(idOf(table)));
+/** A statement may write names in another case than the catalog. */
+function missing(
+  schema: SchemaSnapshot,
+  tables: readonly NamedTable[],
+  fold: (name: string) => string,
+): readonly NamedTable[] {
+  const found = new Set(schema.map((table) => fold(idOf(table))));
+  return tables.filter((table) => !found.has(fold(idOf(table))));
 }
 
 /** No columns: nothing is like that. No indexes: that may be, and is believed when it is seen again. */

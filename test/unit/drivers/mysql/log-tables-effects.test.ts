@@ -141,11 +141,29 @@ test('the catalog is looked at for what concerns the sync, and waited for', asyn
   ]);
 });
 
-test('without case, statements and tables are matched', async () => {
-  const catalog = scriptedCatalog(selectionOf([a]), { variables: { lower_case_table_names: '1' } });
-  catalog.becomes(selectionOf([]));
-  expect(await apply(catalog, 'DROP TABLE `S`.`A`')).toEqual(['drop s.a']);
-});
+test.each([
+  // What is in the catalog and is wanted, by its setting; the statement; what is there afterwards.
+  ['1', 'a', 'DROP TABLE `S`.`A`', '', ['drop s.a']],
+  ['1', 'a', 'TRUNCATE A', 'a', ['truncate a']],
+  ['1', 'a', 'ALTER TABLE S.a ADD b INT DEFAULT 5', 'a', ['redump s.a']],
+  ['1', 'a', 'RENAME TABLE A TO Hidden', '', ['drop s.a']],
+  ['1', '', 'CREATE TABLE A (id INT)', 'a', ['redump s.a']],
+  ['1', '', 'CREATE TABLE Hidden (id INT)', '', []],
+  ['2', 'A', 'TRUNCATE a', 'A', ['truncate A']],
+  ['2', '', 'CREATE TABLE A (id INT)', 'A', ['redump s.A']],
+])(
+  'lower_case_table_names %s, known: [%s], %s, there: [%s]',
+  async (setting, known, sql, there, expected) => {
+    const of = (names: string) => selectionOf(names === '' ? [] : [table(names, ['id'])]);
+    const wanted = known === '' && there !== '' ? there : known;
+    const catalog = scriptedCatalog(of(known), {
+      options: { matches: (schema, name) => schema === 's' && name === wanted },
+      variables: { lower_case_table_names: setting },
+    });
+    catalog.becomes(of(there));
+    expect(await apply(catalog, sql)).toEqual(expected);
+  },
+);
 
 test('after a change of the table its rows are read as they are then', async () => {
   const catalog = scriptedCatalog(selectionOf([a]));
