@@ -150,6 +150,8 @@ export interface Driver {
   acknowledge(position: Position): void;
   /** Whether the marked snapshot contains the transaction. */
   contains(mark: SnapshotMark, transaction: TransactionPart): boolean;
+  /** Whether a stream at `position` has read everything that the marked snapshot contains. */
+  isPassed(mark: SnapshotMark, position: Position): boolean;
   /** Negative, zero or positive as `a` is before, at or after `b`. */
   compare(a: Position, b: Position): number;
   /** `source - position`, never negative; null when a driver cannot say. */

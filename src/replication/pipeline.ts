@@ -37,7 +37,7 @@ export async function runPipeline(options: PipelineOptions): Promise<never> {
       for (const section of sections) overlay.settle(section);
       events.durable(batch);
       if (batch.position === null) return;
-      tables.passed(batch.position, (a, b) => driver.compare(a, b));
+      tables.passed(batch.position, driver);
       driver.acknowledge(batch.position);
     },
     heartbeatMs: options.heartbeatMs,

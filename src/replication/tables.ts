@@ -140,9 +140,9 @@ export class Tables {
   }
 
   /** Marks that the stream has passed say nothing any more. */
-  passed(position: Position, compare: Driver['compare']): void {
+  passed(position: Position, driver: Pick<Driver, 'isPassed'>): void {
     for (const state of this.#states.values()) {
-      if (state.mark !== null && compare(position, state.mark.until) >= 0) {
+      if (state.mark !== null && driver.isPassed(state.mark, position)) {
         state.mark = null;
         this.#dirty = true;
       }

@@ -128,6 +128,10 @@ class ScriptedDriver implements Driver {
     return this.#source.contains(mark, transaction);
   }
 
+  isPassed(mark: SnapshotMark, position: Position): boolean {
+    return this.compare(position, mark.until) >= 0;
+  }
+
   compare(a: Position, b: Position): number {
     return Number(lsnOf(a) - lsnOf(b));
   }

@@ -3,7 +3,7 @@ import type { Driver } from '../../replication/driver.ts';
 import type { StreamBinlog } from './log-access.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import { MysqlSession } from './session.ts';
-import { comparePositions, snapshotContains } from './snapshot-mark.ts';
+import { isPassed, snapshotContains } from './snapshot-mark.ts';
 
 export type { Logger, MysqlDriverOptions } from './options.ts';
 export { autoServerId, installationName } from './options.ts';
@@ -21,8 +21,9 @@ export function createMysqlDriver(options: MysqlDriverOptions, streamBinlog: Str
     redump: (tableIds, signal) => session.redump(tableIds, signal),
     stream: (from, signal, staged) => session.stream(from, signal, staged),
     acknowledge: (position) => session.acknowledge(position),
-    contains: (mark, transaction) => snapshotContains(mark.snapshot, transaction),
-    compare: comparePositions,
+    contains: (mark, transaction) => snapshotContains(mark.snapshot, transaction, session.server),
+    isPassed: (mark, position) => isPassed(mark, position, session.server),
+    compare: (a, b) => session.compare(a, b),
     lagBytes: (source, position) => session.lagBytes(source, position),
     status: () => session.status(),
     // A reader of the binlog leaves nothing at the server.

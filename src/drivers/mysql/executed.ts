@@ -12,7 +12,7 @@ import type { Flavour } from './server-facts.ts';
 export interface Executed {
   /** As the server writes it. */
   readonly text: string;
-  /** @returns false: it was done before. */
+  /** @returns false: it was done before. MariaDB's GTIDs do not tell: always true. */
   add(gtid: Gtid | MariadbGtid): boolean;
 }
 
@@ -170,13 +170,11 @@ export class ExecutedPlaces implements Executed {
   }
 
   /**
-   * Without gtid_strict_mode numbers of several servers do not grow in the order of the log, and those of one server
-   * do. The server itself begins behind the GTIDs that it was given: what cannot be told to be done is not.
+   * Without gtid_strict_mode numbers do not grow in the order of the log, not even those of one server (SET gtid_seq_no).
+   * The server itself begins behind the GTIDs that it was given, in each domain: what it sends is not done.
    */
-  add({ domain, serverId, sequence }: MariadbGtid): boolean {
+  add({ domain, serverId, sequence }: MariadbGtid): true {
     const at = this.#last.findIndex((gtid) => gtid.domain === domain);
-    const last = this.#last[at];
-    if (last !== undefined && last.serverId === serverId && sequence <= last.sequence) return false;
     this.#last[at < 0 ? this.#last.length : at] = { domain, serverId, sequence };
     if (at < 0) this.#last.sort(byDomain);
     this.#text = this.#format();

@@ -4,11 +4,13 @@ import { WatcherError } from '../../errors.ts';
 import type { ResumePoint } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { ConnectTarget, SourceConnection } from './connection.ts';
-import type { Continuity, MysqlIdentity } from './continuity.ts';
+import type { Continuity, MysqlIdentity, PlaceFound } from './continuity.ts';
 import { judgeContinuity } from './continuity.ts';
+import { errnoOf, isDenied } from './errors.ts';
 import { readFileCreated } from './log-file-header.ts';
 import type { LogFile } from './log-place.ts';
 import { readLogEnd, readLogFiles, withoutSpace } from './log-place.ts';
+import { isOfServer, serverOf } from './server.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { mysqlPosition } from './snapshot-mark.ts';
 
@@ -37,8 +39,9 @@ export async function identify(
     created.set(file, timestamp);
     return timestamp;
   };
-  const here = files.some(({ name }) => name === position?.file) ? position?.file : undefined;
-  const identity = await identityOf(facts, here ?? end.file, createdAt);
+  const own = resume !== null && isOfServer(resume, serverOf(facts));
+  const place = files.some(({ name }) => name === position?.file) ? position : null;
+  const identity = await identityOf(facts, place?.file ?? end.file, createdAt);
   const continuity = judgeContinuity({
     identity,
     gtids: facts.gtids,
@@ -46,9 +49,11 @@ export async function identify(
     files,
     purged: await readPurged(connection, facts, files),
     created: known === null ? null : await createdAt(known.file),
+    there: own && place !== null ? await findPlace(connection, facts, place) : null,
     resume: position === null ? null : { position, identity: resume?.identity ?? {} },
   });
-  return { identity, continuity };
+  const foreign = resume === null || own || position === null ? {} : { foreign: position };
+  return { identity: { ...identity, ...foreign }, continuity };
 }
 
 /** Of the file where a dump begins. */
@@ -69,7 +74,7 @@ async function identityOf(
   const created = await createdAt(file);
   return {
     flavour: facts.flavour,
-    server: facts.variables.get('server_uuid') ?? `server_id ${facts.variables.get('server_id')}`,
+    server: serverOf(facts),
     log: created === null ? null : { file, created },
   };
 }
@@ -88,4 +93,23 @@ async function readPurged(
   if (first === undefined) return null;
   const [row] = await connection.query('SELECT BINLOG_GTID_POS(?, 4) AS gtid', [first.name]);
   return row?.gtid ?? '';
+}
+
+/** ER_ERROR_WHEN_EXECUTING_COMMAND: no event there, or past the end. */
+const wrongPlace = 1220;
+
+async function findPlace(
+  connection: SourceConnection,
+  { flavour }: ServerFacts,
+  { file, offset }: MysqlPosition,
+): Promise<PlaceFound> {
+  try {
+    await connection.query(`SHOW BINLOG EVENTS IN ? FROM ${offset} LIMIT 1`, [file]);
+  } catch (error) {
+    if (errnoOf(error) === wrongPlace) return { border: false, gtid: null };
+    if (!isDenied(error)) throw error;
+  }
+  if (flavour !== 'mariadb') return { border: true, gtid: null };
+  const [row] = await connection.query('SELECT BINLOG_GTID_POS(?, ?) AS gtid', [file, offset]);
+  return { border: true, gtid: row?.gtid ?? null };
 }

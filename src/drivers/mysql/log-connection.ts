@@ -18,6 +18,7 @@ import { requestLog } from './log-request.ts';
 import { takeSocket } from './log-socket.ts';
 import type { Logger } from './options.ts';
 import { assertIdIsFree } from './replicas.ts';
+import { assertServer } from './server.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 export interface LogReaderOptions {
@@ -87,6 +88,7 @@ export class LogConnection {
     const { target, facts, serverId } = options;
     const connection = await connect(target, signal);
     try {
+      await assertServer(connection, facts);
       await assertIdIsFree(connection, facts, serverId, target.applicationName);
       const request = await requestLog(connection, facts, serverId, from);
       const log = new LogConnection(connection, request, options.silentMs);

@@ -7,6 +7,7 @@ import type { Executed } from './executed.ts';
 import { parseExecuted } from './executed.ts';
 import { Group } from './group.ts';
 import type { LogEvent } from './log-event.ts';
+import type { LogPlace } from './log-place.ts';
 import type { GroupGtid } from './resume.ts';
 import { Resume } from './resume.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -39,9 +40,8 @@ export class Progress {
     this.#met = true;
     const gtidBefore = this.#executed?.text ?? null;
     if (gtid === null) this.#executed = null;
-    const known = this.#executed !== null && gtid !== null && !this.#executed.add(gtid);
     const place = { file: first.file, offset: first.start };
-    const { state, skip } = this.#resume.judge(gtid, place, known);
+    const { state, skip } = this.#resume.judge(gtid, place, this.#isDone(gtid, place));
     return new Group(
       {
         xid: gtid === null ? `${first.file}:${first.start}` : xidOf(gtid),
@@ -53,6 +53,13 @@ export class Progress {
       },
       first,
     );
+  }
+
+  /** By GTID, if it is not done it will be. MariaDB: by place, on the server that the position is of (server.ts). */
+  #isDone(gtid: GroupGtid | null, place: LogPlace): boolean {
+    if (this.#executed === null || gtid === null) return false;
+    if (gtid.type === 'mariadb_gtid' && this.#resume.isBefore(place)) return true;
+    return !this.#executed.add(gtid);
   }
 
   /** The group never committed: its GTID is free again. */

@@ -3,6 +3,7 @@ import type { Redump } from '../../replication/driver.ts';
 import type { DumpRequest, StartedDump } from './dump.ts';
 import { startDump } from './dump.ts';
 import { toSourceTable } from './relation.ts';
+import { serverOf } from './server.ts';
 import { markOf } from './snapshot-mark.ts';
 
 export async function startRedump(
@@ -17,6 +18,7 @@ export async function startRedump(
     method: 'native',
   });
   const { tables, chunks, position } = started;
-  const mark = { snapshot: markOf(position), until: position };
+  const server = serverOf(request.context.facts);
+  const mark = { snapshot: markOf(position, server), until: position };
   return { started, redump: { tables: tables.map(toSourceTable), chunks, mark } };
 }

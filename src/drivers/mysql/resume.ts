@@ -9,6 +9,7 @@ import { MariadbGtidSet } from './binlog/mariadb-gtid-set.ts';
 import type { GroupStart } from './group.ts';
 import type { LogPlace } from './log-place.ts';
 import { comparePlaces } from './log-place.ts';
+import { isOfServer, serverOf } from './server.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { mysqlPosition } from './snapshot-mark.ts';
 
@@ -29,10 +30,8 @@ export class Resume {
   #partial: HalfWritten | null;
 
   constructor({ position, identity, partial }: ResumePoint, facts: ServerFacts) {
-    const { variables } = facts;
-    const server = variables.get('server_uuid') ?? `server_id ${variables.get('server_id')}`;
     this.position = mysqlPosition(position);
-    this.#sameServer = identity.server === undefined || identity.server === server;
+    this.#sameServer = isOfServer({ position, identity }, serverOf(facts));
     this.#partial = partial === null ? null : this.#expect(partial, facts);
   }
 

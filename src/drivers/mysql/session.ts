@@ -27,8 +27,9 @@ import type { Prepared } from './prepare.ts';
 import { inspect, prepareSource, readSelection } from './prepare.ts';
 import { startRedump } from './redump.ts';
 import { bindDefinition, toSourceTable } from './relation.ts';
+import { isSame, serverOf } from './server.ts';
 import { readServerFacts } from './server-facts.ts';
-import { mysqlPosition } from './snapshot-mark.ts';
+import { comparePositions, mysqlPosition } from './snapshot-mark.ts';
 import { readLogStatus, StatusSampler, sourceStatus } from './status-sampler.ts';
 import type { TableSelection } from './tables.ts';
 
@@ -52,6 +53,8 @@ export class MysqlSession {
   readonly #dumped = new Map<string, { position: MysqlPosition; fingerprint: string }>();
   #attempt: Attempt | null = null;
   #durable: MysqlPosition | null = null;
+  /** Where the attempt goes on, if that is a position of another server. */
+  #foreign: MysqlPosition | null = null;
 
   constructor(options: MysqlDriverOptions, streamBinlog: StreamBinlog) {
     const { host, port, user, password, tls, installation } = options;
@@ -119,6 +122,7 @@ export class MysqlSession {
     const options = this.#options;
     const prepared = await prepareSource(connection, this.#target, options, resume, signal);
     const { facts, identity, selection, warnings, continuity } = prepared;
+    this.#foreign = identity.foreign ?? null;
     if (resume !== null && continuity.kind === 'resume')
       this.#durable = mysqlPosition(resume.position);
     const durable = () => this.#durable;
@@ -193,6 +197,18 @@ export class MysqlSession {
 
   acknowledge(position: Position): void {
     this.#durable = mysqlPosition(position);
+  }
+
+  /** `serverOf` the one that the attempt is on; null: none was met yet. */
+  get server(): string | null {
+    return this.#attempt === null ? null : serverOf(this.#attempt.facts);
+  }
+
+  /** All positions of an attempt are of one server, but the one that it began at may be of another. */
+  compare(a: Position, b: Position): number {
+    const foreign = this.#foreign;
+    const crosses = foreign !== null && (isSame(a, foreign) || isSame(b, foreign));
+    return comparePositions(a, b, this.#attempt !== null && !crosses);
   }
 
   lagBytes(source: Position, position: Position): number | null {

@@ -27,6 +27,7 @@ import { openAgreeing } from './mariadb-snapshot.ts';
 import { MemoryStaging } from './memory-staging.ts';
 import { readOccupied } from './occupied.ts';
 import { secondServerId } from './options.ts';
+import { assertServer } from './server.ts';
 import { quoteAccount, quoteTable } from './sql-text.ts';
 import type { TableDefinition } from './tables.ts';
 import { prepared, refusePrepared } from './xa.ts';
@@ -129,6 +130,7 @@ class Group {
     const { context, signal } = this.#request;
     const connection = await connect(context.target, signal);
     this.#open.push(connection);
+    await assertServer(connection, context.facts);
     return connection;
   }
 

@@ -1,9 +1,14 @@
 /** The stream: the log is read, its events become transactions, and statements change what is known of the tables. */
+
+import type { ResumePoint } from '../../replication/driver.ts';
+import type { MysqlPosition } from '../../replication/position.ts';
 import { Assembler } from './assemble.ts';
-import type { StreamBinlog } from './log-access.ts';
+import type { LogContext, StreamBinlog } from './log-access.ts';
+import { readLogFiles } from './log-place.ts';
 import { readLog } from './log-reader.ts';
 import { createLogTables } from './log-tables.ts';
 import type { Assembled, Messages } from './outlet.ts';
+import { isOfServer, serverOf } from './server.ts';
 import { mysqlPosition } from './snapshot-mark.ts';
 import { classify } from './statement.ts';
 
@@ -17,7 +22,8 @@ export const streamBinlog: StreamBinlog = async function* streamBinlog(
   const tables = createLogTables(context);
   const assembler = new Assembler({ from, facts, tables, classify, staged });
   const { serverId, logger } = options;
-  const log = readLog({ target, facts, serverId, logger }, mysqlPosition(from.position), signal);
+  const place = await startOf(context, from);
+  const log = readLog({ target, facts, serverId, logger }, place, signal);
   for await (const batch of log) {
     for (const event of batch) {
       const assembled = assembler.handle(event, signal);
@@ -27,6 +33,18 @@ export const streamBinlog: StreamBinlog = async function* streamBinlog(
     }
   }
 };
+
+/**
+ * How the server is asked for its log: by GTIDs where it has them; at a MariaDB that the position is of, by file and
+ * offset, while it has the file (server.ts).
+ */
+async function startOf(context: LogContext, from: ResumePoint): Promise<MysqlPosition> {
+  const position = mysqlPosition(from.position);
+  const { facts, control } = context;
+  if (facts.flavour !== 'mariadb' || !isOfServer(from, serverOf(facts))) return position;
+  const files = await control.exclusive(readLogFiles);
+  return files.some(({ name }) => name === position.file) ? { ...position, gtid: null } : position;
+}
 
 function isReady(assembled: Assembled): assembled is Messages {
   return Array.isArray(assembled);

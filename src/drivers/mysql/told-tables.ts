@@ -5,7 +5,7 @@
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { LogContext } from './log-access.ts';
 import { comparePlaces } from './log-place.ts';
-import { includes } from './snapshot-mark.ts';
+import { includes, isMariadb } from './snapshot-mark.ts';
 import type { TableName } from './statement.ts';
 import type { TableDefinition } from './tables.ts';
 
@@ -105,10 +105,14 @@ export class ToldTables {
 }
 
 /**
+ * Both are of one server, so MariaDB's places decide (server.ts).
  * @param position between transactions
  * @param place within one, behind its first byte, and with its GTIDs
  */
 export function hasTransaction(position: MysqlPosition, place: MysqlPosition): boolean {
-  if (position.gtid !== null && place.gtid !== null) return includes(position.gtid, place.gtid);
+  const { gtid } = place;
+  if (position.gtid !== null && gtid !== null && !isMariadb(gtid)) {
+    return includes(position.gtid, gtid);
+  }
   return comparePlaces(position, place) >= 0;
 }

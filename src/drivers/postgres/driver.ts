@@ -20,6 +20,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): Driver {
     stream: (from, signal) => session.stream(from, signal),
     acknowledge: (position) => session.acknowledge(position),
     contains: (mark, transaction) => snapshotContains(mark.snapshot, Number(transaction.xid)),
+    isPassed: (mark, position) => lsnOf(position) >= lsnOf(mark.until),
     compare(a, b) {
       const difference = lsnOf(a) - lsnOf(b);
       return difference < 0n ? -1 : difference > 0n ? 1 : 0;

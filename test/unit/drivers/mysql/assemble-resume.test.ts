@@ -1,6 +1,7 @@
 /** Where the log is read again: what is done is skipped, what is half done goes on. */
 import { describe, expect, test } from 'vitest';
 import { GtidSet } from '../../../../src/drivers/mysql/binlog/gtid-set.ts';
+import type { Position } from '../../../../src/replication/position.ts';
 import {
   assemble,
   assembler,
@@ -40,13 +41,25 @@ describe('by GTID', () => {
     ]);
   });
 
-  test('of MariaDB: a lower number of another server is not known to be done', async () => {
-    const script = new LogScript().mariadb('0-1-100').rows('t', 1).xid();
-    script.mariadb('0-2-90').rows('t', 2).xid();
-    const options = { flavour: 'mariadb', gtid: '0-1-100' } as const;
-    const found = await assemble(script, options);
-    expect(found.map(ids)).toEqual([['t2']]);
-    expect(found[0]).toMatchObject({ position: { gtid: '0-2-90' } });
+  test('of MariaDB: the numbers are in no order, and on the same server the place says what is done', async () => {
+    const script = () => {
+      const built = new LogScript().mariadb('0-1-100').rows('t', 1).xid();
+      return built.mariadb('0-2-90').rows('t', 2).xid().mariadb('0-2-5').rows('t', 3).xid();
+    };
+    const options = { flavour: 'mariadb', gtid: '0-1-99' } as const;
+    const all = parts(await assemble(script(), options));
+    expect(all.map(ids)).toEqual([['t1'], ['t2'], ['t3']]);
+    expect(all.map(({ position: at }) => (at as { gtid: string }).gtid)).toEqual([
+      '0-1-100',
+      '0-2-90',
+      '0-2-5',
+    ]);
+    const from = { position: all[1]?.position as Position, identity: {}, partial: null };
+    const later = await assemble(script(), { ...options, from });
+    expect(later.map(ids)).toEqual([['t3']]);
+    // Another server sends what is not done, and its places are others.
+    const elsewhere = { ...from, identity: { server: 'another' } };
+    expect(await assemble(script(), { ...options, from: elsewhere })).toHaveLength(3);
   });
 
   test('a transaction without one makes the place count, until a file says what is done', async () => {
