@@ -105,8 +105,7 @@ async function startOn(
       'dump begins',
     );
     const after = wanted(request, (await context.refresh(signal)).tables);
-    const locked = new Set(before.map(({ id }) => id));
-    if (snapshot.method === 'lock' && after.some(({ id }) => !locked.has(id))) {
+    if (!areLocked(after, before, snapshot.method)) {
       await end(snapshot);
       tool?.stop();
       return null;
@@ -120,6 +119,19 @@ async function startOn(
     tool?.stop();
     throw error;
   }
+}
+
+/** Method `lock` needs a lock of all tables; whatever the method is, those without transactions are read under one. */
+function areLocked(
+  after: readonly TableDefinition[],
+  before: readonly TableDefinition[],
+  method: Snapshot['method'],
+): boolean {
+  const all = new Set(before.map(({ id }) => id));
+  const plain = new Set(before.filter(({ transactional }) => !transactional).map(({ id }) => id));
+  return after.every(({ id, transactional }) =>
+    transactional ? method !== 'lock' || all.has(id) : plain.has(id),
+  );
 }
 
 /** Tables without transactions are read by the connection that keeps them locked. */
