@@ -103,6 +103,8 @@ export class ByteReader {
   uint(length: number): number {
     if (length === 1) return this.uint8();
     if (length === 2) return this.uint16();
+    // How long a length is says the table map, which may be damaged.
+    if (length < 1 || length > 6) throw malformed(`an integer of ${length} bytes`);
     return this.bytes.readUIntLE(this.take(length), length);
   }
 

@@ -193,6 +193,10 @@ describe('random bytes', () => {
     );
   });
 
+  test.each([0, 7])('an integer of %i bytes, as a damaged table map has it', (length) => {
+    expect(fails(() => new ByteReader(Buffer.alloc(16)).uint(length))).toBe(true);
+  });
+
   test('a JSON document whose containers hold each other ends', () => {
     // An array of 200 entries, all of which are the array itself.
     const count = 200;
