@@ -170,7 +170,7 @@ export function scriptedCatalog(
   let next = selection;
   const dumps = new Map<string, { position: MysqlPosition; fingerprint: string }>();
   const refreshed: (readonly TableName[])[] = [];
-  const context: Omit<LogContext, 'control' | 'target'> = {
+  const context: Omit<LogContext, 'control' | 'target' | 'missed'> = {
     options: plainOptions(options),
     facts: mysqlFacts({ variables }),
     selection: () => now,

@@ -7,6 +7,7 @@ import { merge } from '../merge.ts';
 import { errnoOf, isTableChanged } from './errors.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
 import { positionOf, readLogEnd } from './log-place.ts';
+import type { MissedTables } from './missed-tables.ts';
 import { startMysqldump } from './mysqldump.ts';
 import { readTables } from './read-tables.ts';
 import type { BoundTable } from './relation.ts';
@@ -113,7 +114,10 @@ async function startOn(
     const tables = after.map((table) => bindDefinition(table, context.options.numbers));
     const native = tables.filter(({ definition }) => tool?.reads(definition) !== true);
     const byTool = tables.filter((table) => !native.includes(table));
-    const sources = [readAll(snapshot, native), ...(tool === null ? [] : [tool.read(byTool)])];
+    const sources = [
+      readAll(snapshot, native, context.missed),
+      ...(tool === null ? [] : [tool.read(byTool)]),
+    ];
     return { position: snapshot.position, tables, chunks: snapshot.settle(merge(sources)) };
   } catch (error) {
     tool?.stop();
@@ -135,11 +139,17 @@ function areLocked(
 }
 
 /** Tables without transactions are read by the connection that keeps them locked. */
-function readAll(snapshot: Snapshot, tables: readonly BoundTable[]): AsyncGenerator<RowChunk> {
+function readAll(
+  snapshot: Snapshot,
+  tables: readonly BoundTable[],
+  missed: MissedTables,
+): AsyncGenerator<RowChunk> {
   const { locker, connections, occupied } = snapshot;
   const plain = tables.filter(({ definition }) => !definition.transactional);
   const others = tables.filter(({ definition }) => definition.transactional);
-  const sources = [readTables({ connections, tables: others, inTransaction: true, occupied })];
+  const sources = [
+    readTables({ connections, tables: others, inTransaction: true, occupied, missed }),
+  ];
   if (locker !== null) {
     sources.push(
       readTables({
@@ -147,6 +157,7 @@ function readAll(snapshot: Snapshot, tables: readonly BoundTable[]): AsyncGenera
         tables: plain,
         inTransaction: false,
         occupied: null,
+        missed,
       }),
     );
   }

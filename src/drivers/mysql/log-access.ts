@@ -4,6 +4,7 @@ import type { ResumePoint, StagedLog } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { Control } from '../control.ts';
 import type { ConnectTarget, SourceConnection } from './connection.ts';
+import type { MissedTables } from './missed-tables.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { TableName } from './statement.ts';
@@ -15,6 +16,8 @@ export interface LogContext {
   readonly facts: ServerFacts;
   /** For SQL beside the log. */
   readonly control: Control<SourceConnection>;
+  /** Of the dumps of this attempt. */
+  readonly missed: MissedTables;
   /** The tables as they were looked up last. */
   selection(): TableSelection;
   /**

@@ -22,6 +22,7 @@ import type { LogContext, StreamBinlog } from './log-access.ts';
 import { readFileCreated } from './log-file-header.ts';
 import { bytesBetween } from './log-place.ts';
 import { LogWatch } from './log-watch.ts';
+import { MissedTables } from './missed-tables.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import { inspect, prepareSource, readSelection } from './prepare.ts';
@@ -51,6 +52,7 @@ export class MysqlSession {
   readonly #closed = new AbortController();
   /** By table id: where, and as what, it was dumped in this attempt. */
   readonly #dumped = new Map<string, { position: MysqlPosition; fingerprint: string }>();
+  readonly #missed = new MissedTables();
   #attempt: Attempt | null = null;
   #durable: MysqlPosition | null = null;
   /** Where the attempt goes on, if that is a position of another server. */
@@ -255,6 +257,7 @@ export class MysqlSession {
       target: this.#target,
       facts,
       control,
+      missed: this.#missed,
       selection: () => attempt.selection,
       refresh: async (signal, changed = []) => {
         signal.throwIfAborted();
