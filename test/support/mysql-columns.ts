@@ -153,6 +153,7 @@ const list: readonly Omit<ValueColumn, 'name'>[] = [
       `'"text"'`,
       `'18446744073709551615'`,
       `JSON_OBJECT('d', CAST(1.10 AS DECIMAL(5,2)), 't', CAST('12:00:00.5' AS TIME(6)), 'dt', CAST('2020-01-01 10:00:00' AS DATETIME), 'da', DATE'2020-01-01', 'bin', x'00FF')`,
+      `JSON_ARRAY(CAST(REPEAT('x', 57) AS BINARY), CAST(REPEAT('x', 58) AS BINARY), CAST(REPEAT('x', 115) AS BINARY))`,
       `'null'`,
     ],
     now,

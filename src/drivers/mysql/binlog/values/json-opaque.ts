@@ -22,8 +22,13 @@ export function opaqueText(fieldType: number, bytes: Buffer): Fragment {
     case t.time:
       return `"${packedTime(bytes)}"`;
     default:
-      return `"base64:type${fieldType}:${bytes.toString('base64')}"`;
+      return `"base64:type${fieldType}:${inLines(bytes.toString('base64'))}"`;
   }
+}
+
+/** The server's base64 has a line break after each 76 characters that others follow. */
+function inLines(base64: string): string {
+  return base64.replaceAll(/.{76}(?=.)/g, '$&\\n');
 }
 
 function decimal(bytes: Buffer): Fragment {

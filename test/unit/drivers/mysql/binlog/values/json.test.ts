@@ -4,6 +4,7 @@ import {
   type JsonDiff,
   JsonDiffs,
 } from '../../../../../../src/drivers/mysql/binlog/values/json-diff.ts';
+import { opaqueText } from '../../../../../../src/drivers/mysql/binlog/values/json-opaque.ts';
 import { parseJsonPath } from '../../../../../../src/drivers/mysql/binlog/values/json-path.ts';
 import {
   compactJson,
@@ -18,6 +19,7 @@ describe('compactJson', () => {
     ['[]', '[]'],
     [' [ ] ', '[]'],
     ['18446744073709551615', '18446744073709551615'],
+    ['{"a": "eHh4\neA==",\n "b\n": 1}', '{"a":"eHh4\\neA==","b\\n":1}'],
     ['{"": {"k\\\\": null}}', '{"":{"k\\\\":null}}'],
   ])('%s', (text, compact) => {
     expect(compactJson(text)).toBe(compact);
@@ -88,6 +90,21 @@ describe('differences', () => {
   ] as const)('%s %s %s does not fit', (base, op, path, value) => {
     expect(() => apply(base, op, path, value)).toThrow('does not fit');
   });
+});
+
+test.each([
+  [56, 0],
+  [57, 0],
+  [58, 1],
+  [114, 1],
+  [115, 2],
+])('binary values of %i bytes have %i line breaks, escaped', (sizeBytes, breaks) => {
+  const text = opaqueText(15, Buffer.alloc(sizeBytes, 'x'));
+  const value: string = JSON.parse(text);
+  const lines = value.replace('base64:type15:', '').split('\n');
+  expect(lines).toHaveLength(breaks + 1);
+  expect(lines.slice(0, -1).every(({ length }) => length === 76)).toBe(true);
+  expect(Buffer.from(lines.join(''), 'base64').toString()).toBe('x'.repeat(sizeBytes));
 });
 
 test('an empty value is null, as on the server', () => {
