@@ -137,6 +137,8 @@ const list: readonly Omit<ValueColumn, 'name'>[] = [
     `'y z,it\\'s'`,
     `15`,
   ]),
+  column(`SET('','a','b')`, characters, ['0', '1', '2', '3', '5', '7']),
+  column(`SET('a','','b')`, characters, ['0', '2', '3', '5', '7']),
   column(
     'GEOMETRY',
     bytes,

@@ -34,8 +34,13 @@ export function setReader(bytes: number, members: readonly string[]): FragmentRe
     if (bits >> BigInt(members.length) !== 0n) {
       throw unsupportedValue('a SET member that is not in its list');
     }
-    return quote(members.filter((_, index) => ((bits >> BigInt(index)) & 1n) === 1n).join(','));
+    return quote(joinLabels(members.filter((_, index) => ((bits >> BigInt(index)) & 1n) === 1n)));
   };
+}
+
+/** As the server does: no comma before there is any text, so an empty label that comes first is not seen. */
+function joinLabels(labels: readonly string[]): string {
+  return labels.reduce((text, label) => (text === '' ? label : `${text},${label}`), '');
 }
 
 function readBits(reader: ByteReader, bytes: number): bigint {
