@@ -53,7 +53,7 @@ export function bindMap(
   table: TableDefinition,
   options: Options,
 ): LogBinding | null {
-  const columns = map.fullMetadata ? byName(map, table) : byPlace(map, table);
+  const columns = map.fullMetadata ? byName(map, table) : byPlace(map, table, options);
   if (columns === null) return null;
   const { schema, name } = table;
   const wanted = columns.filter(
@@ -104,8 +104,15 @@ function isOldTime({ type }: ColumnMap): boolean {
   return oldTimes.includes(type);
 }
 
-/** @returns null when the types of the map are not those of the catalog. */
-function byPlace(map: TableMap, table: TableDefinition): readonly NamedColumn[] | null {
+/**
+ * @returns null when the types of the map are not those of the catalog. Of columns that are not wanted they need not be:
+ *   MariaDB's VECTOR is bytes in the log, and a type that is not known may be anything.
+ */
+function byPlace(
+  map: TableMap,
+  table: TableDefinition,
+  { excludesColumn }: Options,
+): readonly NamedColumn[] | null {
   const hidden = hiddenNames(map, table);
   if (hidden === null) return null;
   const columns = map.columns.map((column, index): NamedColumn => {
@@ -115,9 +122,13 @@ function byPlace(map: TableMap, table: TableDefinition): readonly NamedColumn[] 
       defined === undefined ? {} : { ...hintsOf(defined), ...silentHints(column, defined) };
     return { index, name, map: column, hints };
   });
-  return columns.every((column) => isAsDefined(column, table.allColumns[column.index]))
-    ? columns
-    : null;
+  const { schema, name } = table;
+  const fits = columns.every(
+    (column) =>
+      excludesColumn(schema, name, column.name) ||
+      isAsDefined(column, table.allColumns[column.index]),
+  );
+  return fits ? columns : null;
 }
 
 /** Names of the columns behind those of the catalog; null: there are others, or fewer. */

@@ -26,13 +26,16 @@ export interface SchemaColumn {
   readonly period: 'start' | 'end' | null;
 }
 
-/** @returns null when the type is not known to this version. */
-export function schemaColumn(row: Row): SchemaColumn | null {
+/** Whether the type is known to this version. */
+export function isKnownType(row: Row): boolean {
+  return shapeFromSchema(typeOf(row), row) !== null;
+}
+
+/** One of a type that is not known has its place in the table, as bytes, and is read by nobody. */
+export function schemaColumn(row: Row): SchemaColumn {
   // MariaDB appends /*M!100301 COMPRESSED*/.
   const columnType = (row.column_type ?? '').replace(/\s*\/\*.*\*\/\s*$/, '');
-  const type = (row.data_type ?? '').toLowerCase();
-  const shape = shapeFromSchema(type, row);
-  if (shape === null) return null;
+  const shape = shapeFromSchema(typeOf(row), row) ?? { kind: 'bytes' };
   const modifiers = columnType.replace(/'(?:[^']|'')*'/g, '').toLowerCase();
   const labelled = shape.kind === 'enum' || shape.kind === 'set';
   const generation = (row.generation ?? '').trim().toUpperCase();
@@ -51,6 +54,10 @@ export function schemaColumn(row: Row): SchemaColumn | null {
     invisible: /INVISIBLE/i.test(row.extra ?? ''),
     period: generation === 'ROW START' ? 'start' : generation === 'ROW END' ? 'end' : null,
   };
+}
+
+function typeOf(row: Row): string {
+  return (row.data_type ?? '').toLowerCase();
 }
 
 /** For the codecs of the log, where a table map does not say it. */

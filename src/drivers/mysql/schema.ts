@@ -5,7 +5,7 @@ import type { ForeignKey } from './foreign-keys.ts';
 import { readForeignKeys } from './foreign-keys.ts';
 import type { MysqlDriverOptions } from './options.ts';
 import type { SchemaColumn } from './schema-column.ts';
-import { schemaColumn } from './schema-column.ts';
+import { isKnownType, schemaColumn } from './schema-column.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { tableIdOf } from './sql-text.ts';
 
@@ -24,9 +24,9 @@ export interface SchemaTable {
   readonly type: 'BASE TABLE' | 'SYSTEM VERSIONED' | 'SEQUENCE';
   readonly engine: string;
   readonly rowsEstimated: number | null;
-  /** In table order. */
+  /** All of them, in table order. */
   readonly columns: readonly SchemaColumn[];
-  /** Columns of a type that is not known, with it. */
+  /** Those of a type that is not known, with it. */
   readonly unknown: readonly { readonly name: string; readonly type: string }[];
   readonly indexes: readonly SchemaIndex[];
   readonly foreignKeys: readonly ForeignKey[];
@@ -118,13 +118,6 @@ function assemble(
   indexRows: readonly Row[],
   foreignKeys: readonly ForeignKey[],
 ): SchemaTable {
-  const columns: SchemaColumn[] = [];
-  const unknown: { name: string; type: string }[] = [];
-  for (const columnRow of columnRows) {
-    const column = schemaColumn(columnRow);
-    if (column !== null) columns.push(column);
-    else unknown.push({ name: columnRow.name ?? '', type: columnRow.column_type ?? '' });
-  }
   return {
     schema: row.schema ?? '',
     name: row.name ?? '',
@@ -132,8 +125,10 @@ function assemble(
     engine: row.engine ?? '',
     rowsEstimated:
       row.estimate === null || row.estimate === undefined ? null : Number(row.estimate),
-    columns,
-    unknown,
+    columns: columnRows.map(schemaColumn),
+    unknown: columnRows
+      .filter((column) => !isKnownType(column))
+      .map((column) => ({ name: column.name ?? '', type: column.column_type ?? '' })),
     indexes: assembleIndexes(indexRows),
     foreignKeys,
   };

@@ -83,10 +83,10 @@ function looksBare(
 ): readonly (NamedTable & { readonly columns: number })[] {
   if (flavour === 'mysql' && version >= 80000) return [];
   return schema
-    .map(({ schema: database, name, columns, unknown, indexes }) => ({
+    .map(({ schema: database, name, columns, indexes }) => ({
       schema: database,
       name,
-      columns: columns.length + unknown.length,
+      columns: columns.length,
       indexes: indexes.length,
     }))
     .filter(({ columns, indexes }) => columns === 0 || indexes === 0);

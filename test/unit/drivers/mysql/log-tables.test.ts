@@ -89,6 +89,30 @@ test('excluded columns are passed over, wherever they stand', () => {
   expect(read(rowsEvent('insert', [[1, 2, 3]]), 0).changes).toMatchObject([{ row: ['2', '3'] }]);
 });
 
+test.each(['vector', 'json'] as const)(
+  'an excluded column of %s may be anything in a log without metadata',
+  (kind) => {
+    const options = { excludesColumn: (_: string, __: string, column: string) => column === 'v' };
+    const columns = [schemaColumn('id'), schemaColumn('v', { shape: { kind } }), schemaColumn('b')];
+    const definition = table('t', ['id', 'b'], { allColumns: columns });
+    const map = bareMap('t', [
+      columnMap('id'),
+      columnMap('v', { type: columnTypes.varchar, meta: 9 }),
+      columnMap('b'),
+    ]);
+    const { tables } = scriptedCatalog(selectionOf([definition]), { options });
+    const row = [1, Buffer.from([2, 65, 66]), 3];
+    const read = tables.describe(map, commit).read(rowsEvent('insert', [row]), 0);
+    expect(read.changes).toMatchObject([{ row: ['1', '3'] }]);
+    expect(tables.cascades([], commit)).toEqual([]);
+    // One that is wanted may not.
+    const whole = scriptedCatalog(selectionOf([table('t', columns)]));
+    expect(whole.tables.describe(map, commit).read(rowsEvent('insert', [row]), 0).changes).toEqual(
+      [],
+    );
+  },
+);
+
 test('rows that are not whole stop the sync, with the setting', () => {
   const { tables } = scriptedCatalog(selectionOf([table('t', ['id', 'a'])]));
   const log = tables.describe(tableMap('t', ['id', 'a']), commit);
