@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { Server as TlsServer } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApp } from './api/app.ts';
@@ -23,8 +24,16 @@ const requestsMs = 3_000;
 /** What is still open after the end is closed by the end of the process. */
 const lingerMs = 250;
 
+/**
+ * Left alone, V8 lets the heap grow to four times what is in use before it collects it as a whole: 320 MB while small
+ * transactions stream, of which 50 are in use. Twice costs no time that could be measured. V8 reads this flag anew whenever it
+ * decides; the limits that are given on the command line are set once, before any of our code runs.
+ */
+const heapGrowth = '--heap-growing-percent=100';
+
 /** @returns the exit code: 0 after a signal, 1 when it cannot serve, 2 when the configuration is invalid. */
 export async function run({ configFile }: CommandOptions): Promise<number> {
+  setFlagsFromString(heapGrowth);
   const config = loadOrReport(configFile);
   if (config === null) return 2;
   const logger = createLogger(config.logLevel);
