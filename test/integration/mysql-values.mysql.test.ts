@@ -153,7 +153,7 @@ describeMysql(servers, (server, flavour) => {
       await using database = await createMysqlDatabase(server());
       await fill(
         database,
-        valueColumns(flavour).filter(({ type }) => !type.includes('INVISIBLE')),
+        valueColumns(flavour).filter(({ type }) => !/INVISIBLE|YEAR\(2\)/.test(type)),
       );
       await database.query('CREATE TABLE f (id INT PRIMARY KEY, f FLOAT)');
       await database.query('INSERT INTO f VALUES (1, 1.1)');

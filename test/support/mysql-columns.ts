@@ -176,6 +176,13 @@ const list: readonly Omit<ValueColumn, 'name'>[] = [
     maria,
   ),
   column('INET4', time, [`'0.0.0.0'`, `'255.1.2.3'`], maria),
+  // YEAR of 0000 is 1900, which is none.
+  column(
+    'YEAR(2)',
+    [`REPLACE(YEAR(@), '1900', '0')`, digits],
+    ['1905', '2005', '1970', '2155', `'0000'`, `'00'`, '1969'],
+    maria,
+  ),
   column(
     'VARCHAR(100) COMPRESSED CHARACTER SET utf8mb4',
     characters,

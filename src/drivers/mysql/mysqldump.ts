@@ -13,6 +13,7 @@ import type { BoundTable } from './relation.ts';
 import { bindDefinition } from './relation.ts';
 import type { SchemaColumn } from './schema-column.ts';
 import type { TableDefinition } from './tables.ts';
+import { isShortYear } from './text-values.ts';
 
 export interface Mysqldump {
   /** Whether the tool reads the table; the others are read natively. */
@@ -65,17 +66,17 @@ function isCut({ facts, options }: Pick<LogContext, 'facts' | 'options'>): boole
 }
 
 /**
- * FLOAT is printed with six digits and (M,D) with D; generated and invisible columns, and versions of rows, are
+ * FLOAT is printed with six digits, (M,D) with D, and YEAR(2) with two; generated and invisible columns, and versions of rows, are
  * handled otherwise by each tool; tables without transactions need our lock.
  */
 function isExact(table: TableDefinition): boolean {
   return table.transactional && table.versioning === null && table.allColumns.every(isPrinted);
 }
 
-function isPrinted({ shape, fixedPoint, generated, invisible }: SchemaColumn): boolean {
-  return (
-    shape.kind !== 'float' && shape.kind !== 'vector' && !fixedPoint && !generated && !invisible
-  );
+function isPrinted(column: SchemaColumn): boolean {
+  const { shape, fixedPoint, generated, invisible } = column;
+  const isExactType = shape.kind !== 'float' && shape.kind !== 'vector' && !fixedPoint;
+  return isExactType && !isShortYear(column) && !generated && !invisible;
 }
 
 interface PrintedTable {

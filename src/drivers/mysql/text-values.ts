@@ -16,10 +16,11 @@ export type TextEncoder = (bytes: Buffer) => Fragment;
 
 /**
  * What a SELECT asks for. FLOAT is printed with six digits, and (M,D) cuts FLOAT and DOUBLE: times one they are
- * printed as the DOUBLE that they are, with the sign of a negative zero.
+ * printed as the DOUBLE that they are, with the sign of a negative zero. MariaDB tells all of a YEAR(2) by YEAR alone.
  */
-export function selectExpression({ name, shape, fixedPoint }: SchemaColumn): string {
+export function selectExpression({ name, shape, fixedPoint, columnType }: SchemaColumn): string {
   const quoted = quoteName(name);
+  if (isShortYear({ columnType })) return `/*M! YEAR( */${quoted}/*M! ) */`;
   return shape.kind === 'float' || (shape.kind === 'double' && fixedPoint)
     ? `${quoted} * 1e0`
     : quoted;
@@ -78,10 +79,15 @@ function exact(column: SchemaColumn, quoted: boolean): TextEncoder {
   return quoted ? (bytes) => `"${digits(bytes)}"` : digits;
 }
 
-/** MySQL 5.6 still has YEAR(2), shown with two digits. 0000 is a year, too. */
+/** YEAR(2): MariaDB, and tables of MySQL 5.5 on 5.6. It holds all years, and is shown with two digits. */
+export function isShortYear({ columnType }: Pick<SchemaColumn, 'columnType'>): boolean {
+  return columnType.toLowerCase() === 'year(2)';
+}
+
+/** 0000 is a year, too; YEAR of one that is shown with two digits makes it 1900, which no YEAR can be. */
 function fullYear(text: string): Fragment {
   const year = Number(text);
-  if (text.length > 2) return String(year);
+  if (text.length > 2) return year === 1900 ? '0' : String(year);
   return String(year + (year < 70 ? 2000 : 1900));
 }
 
