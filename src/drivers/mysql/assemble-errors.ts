@@ -49,15 +49,6 @@ export function unknownStatement(sql: string, schema: string, at: LogEvent): Wat
   });
 }
 
-/** The rows were logged before the place where the sync has begun to read. */
-export function notStaged(xid: string, at: LogEvent): WatcherError {
-  return new WatcherError('unsupported_event', {
-    message: `The binlog commits the XA transaction ${xid}, which was prepared before the sync began to read (${at.file}:${at.start})`,
-    remedy:
-      'Dump again: POST /v1/syncs/{name}/dump; GRANT XA_RECOVER_ADMIN (MySQL 8) to the account of the sync, so that a dump sees what is prepared, and waits for it.',
-  });
-}
-
 const comments = /^(?:\s|--\s[^\n]*\n|#[^\n]*\n|\/\*[\s\S]*?\*\/)*/;
 
 /** ` ANALYZE`, or nothing when it does not begin with a word. */

@@ -8,9 +8,15 @@
  * changed is, at G2, what the last of them made of it, which the log says in full (binlog_row_image = FULL); what the
  * snapshot has of it does not matter and is dropped. The dump is exactly the state at G2, and the stream goes on
  * from there: nothing is lost, and no key goes back to an older state (SPEC §2), since no row is written twice.
+ *
+ * It may be read from a place G0 before G1 as well, since what is in (G0, G1] is read twice, the later the better. So it
+ * is, because of XA: rows that were prepared before G0 and committed in (G1, G2] are known from nowhere. Then the snapshots
+ * are taken again, G0 stays, and what is prepared from G0 on is known: that ends, however many XA transactions there are.
  */
 import { WatcherError } from '../../errors.ts';
 import type {
+  CatalogChange,
+  CatalogEvent,
   Change,
   FullRow,
   Relation,
@@ -22,32 +28,56 @@ import type { MysqlPosition } from '../../replication/position.ts';
 import type { LogPlace } from './log-place.ts';
 import { comparePlaces } from './log-place.ts';
 import type { MemoryStaging } from './memory-staging.ts';
-import { mysqlPosition } from './snapshot-mark.ts';
+import { includes, mysqlPosition } from './snapshot-mark.ts';
 
 export interface CatchUpOptions {
-  /** The log from G1 on. */
+  /** The log from G0 on. */
   readonly messages: AsyncGenerator<StreamMessage>;
   /** What `messages` reads back. */
   readonly staging: MemoryStaging;
+  /** G0 */
   readonly from: MysqlPosition;
+  /** G1 */
+  readonly contained: string;
   /** G2 */
   readonly until: LogPlace;
   /** Ids of the tables that are dumped. */
   readonly ids: ReadonlySet<string>;
 }
 
+type Located = Exclude<StreamMessage, CatalogChange>;
+
+/** Why the snapshots must be taken again: rows in (G1, G2] are not known; or the tables have become others since G0. */
+export type Unsettled = 'unknown' | 'altered';
+
 /** Reads the log up to G2, and leaves it. */
-export async function catchUp(options: CatchUpOptions): Promise<CatchUp> {
+export async function catchUp(options: CatchUpOptions): Promise<CatchUp | Unsettled> {
   const { messages, until, ids, staging } = options;
   const result = new CatchUp(options.from, ids);
   for await (const message of messages) {
+    if (message.type === 'catalog') {
+      if (!staging.unknown && message.events.some((event) => isAbout(event, ids))) return 'altered';
+      continue;
+    }
     if (message.type === 'transaction' && message.staging !== undefined) {
       staging.take(message.staging);
     }
     result.take(message);
+    if (isUnknown(message, options)) return 'unknown';
     if (comparePlaces(result.position, until) >= 0) return result;
   }
   throw new WatcherError('internal', { message: 'the log ended without an error' });
+}
+
+/** Whether rows of it are neither known nor in the snapshots. */
+function isUnknown(message: Located, { staging, contained }: CatchUpOptions): boolean {
+  if (!staging.unknown || (message.type === 'transaction' && !message.last)) return false;
+  staging.forget();
+  return !includes(contained, mysqlPosition(message.position).gtid ?? '');
+}
+
+function isAbout(event: CatalogEvent, ids: ReadonlySet<string>): boolean {
+  return event.kind !== 'warnings' && ids.has(event.tableId);
 }
 
 function altered(): WatcherError {
@@ -77,11 +107,7 @@ export class CatchUp {
   }
 
   /** @throws WatcherError `source_busy` when tables were altered meanwhile. */
-  take(message: StreamMessage): void {
-    if (message.type === 'catalog') {
-      if (message.events.some(({ kind }) => kind !== 'warnings')) throw altered();
-      return;
-    }
+  take(message: Located): void {
     if (message.type === 'transaction') {
       for (const change of message.changes) {
         if (this.#ids.has(change.relation.tableId)) this.#add(change);

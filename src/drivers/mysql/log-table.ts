@@ -48,4 +48,10 @@ export interface LogTables {
    * @param place in the transaction, or behind it: a dump from there or later has all of them
    */
   cascades(changes: readonly Change[], place: MysqlPosition): readonly CatalogEvent[];
+  /**
+   * A transaction is committed here whose rows were in the log before it was read, and are not staged: each table may
+   * have changed.
+   * @param xid of the XA transaction @param place behind the commit
+   */
+  unknownCommit(xid: string, place: MysqlPosition): readonly CatalogEvent[];
 }

@@ -18,7 +18,6 @@ import { WatcherError } from '../../errors.ts';
 import type { CatalogEvent, Change } from '../../replication/change.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { BinlogRow } from './binlog/row-images.ts';
-import { RowDecoder } from './binlog/row-images.ts';
 import type { RowsEvent } from './binlog/rows.ts';
 import type { TableMap } from './binlog/table-map.ts';
 import { CascadeWatch } from './cascade-watch.ts';
@@ -27,7 +26,8 @@ import type { LogBinding } from './log-binding.ts';
 import { bindMap } from './log-binding.ts';
 import { LogNames, nameFold } from './log-names.ts';
 import { RowsReader } from './log-rows.ts';
-import type { LogRows, LogTable, LogTables, TableOutcome } from './log-table.ts';
+import type { LogTable, LogTables, TableOutcome } from './log-table.ts';
+import { passing } from './passed-rows.ts';
 import { outcomeOf } from './schema-effects.ts';
 import { tableIdOf } from './sql-text.ts';
 import type { TableEffect, TableName } from './statement.ts';
@@ -121,6 +121,12 @@ class Tables implements LogTables {
     this.#passed.clear();
     for (const { tableId } of passed) this.#tell(tableId);
     return [...passed, ...this.#cascades.take(place)];
+  }
+
+  unknownCommit(xid: string, place: MysqlPosition): readonly CatalogEvent[] {
+    const { logger } = this.#context.options;
+    logger.warn({ xid, place }, 'an XA transaction of unknown rows was committed');
+    return this.#told.redumpAll(place, 'an XA transaction that was prepared before is not known');
   }
 
   /** The tables of now, whoever has looked them up. */
@@ -258,31 +264,6 @@ class Tables implements LogTables {
   #tell(tableId: string): void {
     const table = this.#selection.tables.find(({ id }) => id === tableId);
     if (table !== undefined) this.#told.add(table);
-  }
-}
-
-/**
- * Its rows are counted, if their lengths are known: how long times of MariaDB 5.3 are is said in the catalog alone
- * (skip.ts). Rows that are not counted never are, so that the count is always the same.
- */
-function passing(map: TableMap, transactional: boolean, see: (event: RowsEvent) => void): LogTable {
-  const counter = new RowDecoder(map, { numbers: 'number', isWanted: () => false });
-  return {
-    relation: null,
-    transactional,
-    read(event): LogRows {
-      see(event);
-      return { rows: count(counter, event), changes: noChanges };
-    },
-  };
-}
-
-function count(counter: RowDecoder, event: RowsEvent): number {
-  try {
-    return counter.decode(event).length;
-  } catch (error) {
-    if (error instanceof WatcherError) return 0;
-    throw error;
   }
 }
 

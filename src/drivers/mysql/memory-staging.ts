@@ -1,10 +1,10 @@
 /** Staged content of a short stretch of the log that is read on its own (catch-up.ts): it is not written anywhere. */
 import type { StagingStep } from '../../replication/change.ts';
 import type { StagedLog } from '../../replication/driver.ts';
-import { prepared } from './xa.ts';
 
 export class MemoryStaging implements StagedLog {
   readonly #pieces = new Map<string, string[]>();
+  #unknown = false;
 
   take(step: StagingStep): void {
     if (step.op === 'release') {
@@ -21,10 +21,19 @@ export class MemoryStaging implements StagedLog {
     return [...this.#pieces.keys()];
   }
 
-  /** @throws WatcherError `source_busy` when it was prepared before the stretch: another one is to be read. */
+  /** Something that was prepared before the stretch is committed, in the group that is read now. */
+  get unknown(): boolean {
+    return this.#unknown;
+  }
+
+  /** The group ends. */
+  forget(): void {
+    this.#unknown = false;
+  }
+
   async *read(id: string): AsyncGenerator<string> {
     const pieces = this.#pieces.get(id);
-    if (pieces === undefined) throw prepared([id]);
-    yield* pieces;
+    if (pieces === undefined) this.#unknown = true;
+    else yield* pieces;
   }
 }

@@ -215,7 +215,7 @@ function checkXa(facts: ServerFacts): Outcome | null {
   if (hasGrant(facts, 'XA_RECOVER_ADMIN')) return ok('xa recover', facts.account);
   return warning('xa recover', {
     message:
-      'The account may not see prepared XA transactions: a dump that begins while there are any stops the sync at their XA COMMIT',
+      'The account may not see prepared XA transactions: if a dump begins while there are any, all tables are dumped again at their XA COMMIT',
     remedy: `GRANT XA_RECOVER_ADMIN ON *.* TO ${account(facts)}; unless the application has no XA transactions.`,
   });
 }

@@ -17,20 +17,24 @@
 import { WatcherError } from '../../errors.ts';
 import type { RowChunk } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
-import { catchUp } from './catch-up.ts';
 import type { SourceConnection } from './connection.ts';
-import { connect } from './connection.ts';
 import { isDenied, isLockTimeout } from './errors.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
-import { comparePlaces, positionOf, readExecutedGtids, readLogEnd } from './log-place.ts';
+import { positionOf, readLogEnd } from './log-place.ts';
+import { withCatchUp } from './log-snapshot.ts';
 import { openAgreeing } from './mariadb-snapshot.ts';
-import { MemoryStaging } from './memory-staging.ts';
 import { readOccupied } from './occupied.ts';
-import { secondServerId } from './options.ts';
-import { assertServer } from './server.ts';
+import {
+  beginSnapshot,
+  Group,
+  lockPlain,
+  lockTables,
+  lockTimeoutMs,
+  required,
+} from './snapshot-readers.ts';
 import { quoteAccount, quoteTable } from './sql-text.ts';
 import type { TableDefinition } from './tables.ts';
-import { prepared, refusePrepared } from './xa.ts';
+import { refusePrepared } from './xa.ts';
 
 export interface SnapshotRequest {
   readonly context: LogContext;
@@ -57,19 +61,18 @@ export interface Snapshot {
   settle(chunks: AsyncIterable<RowChunk>): AsyncIterable<RowChunk>;
 }
 
-type Method = (request: SnapshotRequest) => Promise<Snapshot>;
-
-export const beginSnapshot = 'START TRANSACTION WITH CONSISTENT SNAPSHOT';
-
-/** FTWRL waits for running statements, and everybody who writes waits for it: lock_wait_timeout is 5 s. */
-const lockTimeoutMs = 30_000;
+/** @returns null when it did not come to an end. */
+type Method = (request: SnapshotRequest) => Promise<Snapshot | null>;
 
 export async function openSnapshot(request: SnapshotRequest): Promise<Snapshot> {
   const reasons: string[] = [];
   let denied = true;
   for (const method of methodsFor(request)) {
     try {
-      return await method(request);
+      const snapshot = await method(request);
+      if (snapshot !== null) return snapshot;
+      denied = false;
+      reasons.push('tables were altered, or XA transactions were committed, each time');
     } catch (error) {
       if (!(error instanceof WatcherError) || !(isDenied(error) || isLockTimeout(error)))
         throw error;
@@ -117,58 +120,7 @@ function noWay(
   });
 }
 
-/** Connections that are ended together when something fails. */
-class Group {
-  readonly #open: SourceConnection[] = [];
-  readonly #request: SnapshotRequest;
-
-  constructor(request: SnapshotRequest) {
-    this.#request = request;
-  }
-
-  async connect(): Promise<SourceConnection> {
-    const { context, signal } = this.#request;
-    const connection = await connect(context.target, signal);
-    this.#open.push(connection);
-    await assertServer(connection, context.facts);
-    return connection;
-  }
-
-  readers(): Promise<readonly SourceConnection[]> {
-    const count = Math.max(1, this.#request.connections);
-    return Promise.all(Array.from({ length: count }, () => this.connect()));
-  }
-
-  async or<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      for (const connection of this.#open) connection.destroy();
-      throw error;
-    }
-  }
-}
-
 const asRead = (chunks: AsyncIterable<RowChunk>) => chunks;
-
-function plainTables({ tables }: SnapshotRequest): readonly TableDefinition[] {
-  return tables.filter(({ transactional }) => !transactional);
-}
-
-/** @param tables their names, quoted */
-async function lockTables(connection: SourceConnection, tables: readonly string[]): Promise<void> {
-  const list = tables.map((table) => `${table} READ`).join(', ');
-  await connection.query(`LOCK TABLES ${list}`, [], lockTimeoutMs);
-}
-
-/** Tables without transactions stay locked while they are read. */
-async function lockPlain(group: Group, request: SnapshotRequest): Promise<SourceConnection | null> {
-  const tables = plainTables(request);
-  if (tables.length === 0) return null;
-  const locker = await group.connect();
-  await lockTables(locker, tables.map(quoteTable));
-  return locker;
-}
 
 function withGlobalLock(request: SnapshotRequest): Promise<Snapshot> {
   return locked(request, 'ftwrl', async (connection) => {
@@ -245,51 +197,5 @@ function withoutLock(request: SnapshotRequest): Promise<Snapshot> {
     const [first] = connections;
     if (first !== undefined && !request.besideStream) await refusePrepared(first, facts);
     return { method: 'mariadb', connections, locker, position, occupied: null, settle: asRead };
-  });
-}
-
-/** Method `log`; why it is exact stands in catch-up.ts. */
-function withCatchUp(request: SnapshotRequest): Promise<Snapshot> {
-  const { context, streamBinlog, tables, signal } = request;
-  const group = new Group(request);
-  return group.or(async () => {
-    const readers = await group.readers();
-    const locker = await lockPlain(group, request);
-    const [first] = readers as readonly [SourceConnection, ...SourceConnection[]];
-    if (!request.besideStream) await refusePrepared(first, context.facts);
-    const before = required(await readLogEnd(first, context.facts));
-    const gtid = await readExecutedGtids(first);
-    await Promise.all(readers.map((reader) => reader.query(beginSnapshot)));
-    const after = required(await readLogEnd(first, context.facts));
-    if (comparePlaces(after, before) < 0) throw new WatcherError('source_replaced');
-    const from: MysqlPosition = { kind: 'mysql', gtid, file: before.file, offset: before.offset };
-    const staging = new MemoryStaging();
-    const resume = { position: from, identity: {}, partial: null };
-    const messages = streamBinlog(besideStream(context), resume, signal, staging);
-    const ids = new Set(tables.map(({ id }) => id));
-    const overlay = await catchUp({ messages, from, until: after, ids, staging });
-    if (!request.besideStream && staging.undecided.length > 0) throw prepared(staging.undecided);
-    return {
-      method: 'log',
-      connections: readers,
-      locker,
-      position: overlay.position,
-      occupied: null,
-      settle: (chunks) => overlay.apply(chunks),
-    };
-  });
-}
-
-/** The server ends the older of two readers with one id, and the stream may be running. */
-function besideStream(context: LogContext): LogContext {
-  const { options } = context;
-  return { ...context, options: { ...options, serverId: secondServerId(options.serverId) } };
-}
-
-function required<T>(end: T | null): T {
-  if (end !== null) return end;
-  throw new WatcherError('binlog_setting', {
-    message: 'The server writes no binlog',
-    remedy: 'Set log_bin in the option file of the server and restart it.',
   });
 }

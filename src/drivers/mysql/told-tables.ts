@@ -2,6 +2,7 @@
  * What the core was told of the tables: which belong to the sync, and as what they were dumped, or will be. It is of the
  * place in the log that was read last, while the catalog is of now.
  */
+import type { CatalogEvent } from '../../replication/change.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { LogContext } from './log-access.ts';
 import { comparePlaces } from './log-place.ts';
@@ -95,6 +96,13 @@ export class ToldTables {
   /** Its fingerprint in the last dump of this attempt; null: there was none. */
   dumpedAs(tableId: string): string | null {
     return this.#context.dumpedAs(tableId);
+  }
+
+  /** All of them are to be dumped from behind the place. */
+  redumpAll(place: MysqlPosition, reason: string): readonly CatalogEvent[] {
+    return [...this.#tables.values()]
+      .filter(({ id }) => !this.isDumpedAfter(id, place))
+      .map(({ id, name }) => ({ kind: 'redump', tableId: id, table: name, reason }));
   }
 
   /** The table was dumped, in this attempt, at a place that has the whole transaction that `place` is in. */

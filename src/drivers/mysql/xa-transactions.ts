@@ -6,14 +6,15 @@
  * Before those versions, and with ONE PHASE at MariaDB, the rows come with the commit as those of any other transaction.
  *
  * Rows of a prepared group are staged with the position that passes it, also when there are none for the sync: XA COMMIT
- * of what was never staged is then known for what it is, and stops the sync. At XA COMMIT the rows are the transaction
+ * of what was never staged is then known for what it is: it was prepared before the place where reading began, and no
+ * one knows its rows. The tables are dumped again, from behind it. At XA COMMIT the rows are the transaction
  * of the group that holds it. What was prepared a moment ago is still in memory; the rest is read back.
  */
 
 import type { CatalogEvent, StreamMessage } from '../../replication/change.ts';
 import type { StagedLog } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
-import { notStaged, outOfOrder } from './assemble-errors.ts';
+import { outOfOrder } from './assemble-errors.ts';
 import type { RowsEvent } from './binlog/rows.ts';
 import type { TableMap } from './binlog/table-map.ts';
 import type { Group } from './group.ts';
@@ -202,7 +203,8 @@ export class XaTransactions {
       found = true;
       yield* replay.entry(entry);
     }
-    if (!found) throw notStaged(id, log);
+    const place = group.at(log);
+    if (!found) yield* catalog(this.#options.tables.unknownCommit(id, place));
     yield* this.#options.outlet.finish(group, log);
   }
 

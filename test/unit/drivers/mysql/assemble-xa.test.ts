@@ -114,12 +114,19 @@ describe('a prepared transaction', () => {
     expect(messages[0]).toMatchObject({ messages: 1 });
   });
 
-  test('may be rolled back unknown, but not committed', async () => {
-    const commit = new LogScript().gtid(1).query(`XA COMMIT ${x}`);
-    await expect(assemble(commit)).rejects.toMatchObject({
-      code: 'unsupported_event',
-      remedy: expect.stringMatching(/^Dump again: POST/),
-    });
+  test('that is not known is committed with a dump of the tables, and rolled back with nothing', async () => {
+    const commit = new LogScript()
+      .gtid(1)
+      .query(`XA COMMIT ${x}`)
+      .gtid(2)
+      .begin()
+      .rows('t', 1)
+      .xid();
+    const [told, ...more] = await assemble(commit);
+    expect(told).toMatchObject({ type: 'catalog', events: [{ kind: 'redump', reason: x }] });
+    expect(shorts(more.slice(0, 1))).toEqual(['release 0 last']);
+    expect(more[0]).toMatchObject({ position: { gtid: `${uuid}:1` } });
+    expect(ids(more[1])).toEqual(['t1']);
     const rollBack = new LogScript().gtid(1).query(`XA ROLLBACK ${x}`);
     expect(shorts(await assemble(rollBack))).toEqual(['release 0 last']);
   });

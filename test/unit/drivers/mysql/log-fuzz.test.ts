@@ -65,6 +65,10 @@ class DecodedTables implements LogTables {
   cascades() {
     return [];
   }
+
+  unknownCommit() {
+    return [];
+  }
 }
 
 interface Outcome {

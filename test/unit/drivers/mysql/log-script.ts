@@ -236,6 +236,10 @@ export class ScriptedTables implements LogTables {
     this.cascadePlaces.push(place);
     return this.cascading.splice(0);
   }
+
+  unknownCommit(xid: string): readonly CatalogEvent[] {
+    return [redumpOf('t', xid)];
+  }
 }
 
 export function redumpOf(table: string, reason: string): CatalogEvent {
