@@ -110,8 +110,8 @@ describe.each(['mysql', 'mysql56', 'mariadb'] as const)('%s', (name) => {
     sync = await startMysqlSync({ server, setup });
   });
   afterAll(async () => {
-    // First: a new session would have those settings.
-    await server?.stop();
+    // First: a session that drops the database would have those settings.
+    await server?.kill();
     await sync?.[Symbol.asyncDispose]();
     await server?.[Symbol.asyncDispose]();
   });
