@@ -1,4 +1,4 @@
-/** What a table holds at a place of the log, by the servers' own mysqlbinlog: for tables of numbers and plain words. */
+/** What a table holds at a place of the log, by the servers' own `mysqlbinlog -vv`: for tables of numbers and plain words. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { SharedMysqlServer } from './mysql-global-setup.ts';
@@ -34,7 +34,7 @@ export async function readLog(
       '--read-from-remote-server',
       '--to-last-log',
       '--base64-output=DECODE-ROWS',
-      '-v',
+      '-vv',
       `--start-position=${from.offset}`,
       from.file,
     ],
@@ -66,8 +66,9 @@ function parse(text: string, table: string, firstFile: string): readonly LoggedT
       if (line.startsWith('### WHERE')) current.old = image;
       else current.row = image;
     }
-    const value = /^### {3}@\d+=(.*)$/.exec(line);
-    if (current !== null && value !== null) image?.push((value[1] ?? '').replace(/ \(\d+\)$/, ''));
+    // Behind the value: what it would be without a sign, and the type.
+    const value = /^### {3}@\d+=(.*?)(?: \(\d+\))? \/\* .* \*\/$/.exec(line);
+    if (current !== null && value !== null) image?.push(value[1] ?? '');
     const commit = /end_log_pos (\d+).*\tXid = /.exec(line);
     if (commit !== null) {
       transactions.push({ end: { file, offset: Number(commit[1]) }, changes });
