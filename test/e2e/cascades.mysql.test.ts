@@ -123,6 +123,41 @@ describeMysql(['mysql', 'mariadb', 'mysql56'], (server, flavour) => {
     await agree();
   });
 
+  test.skipIf(isLogged)(
+    'that are gone, or lead elsewhere, when the log comes to them',
+    async () => {
+      await agree();
+      await sync.watcher.stop();
+      await sync.sql(
+        `DELETE FROM maker WHERE id = 36; ALTER TABLE car DROP FOREIGN KEY car_maker;
+       DELETE FROM hidden WHERE id = 4; RENAME TABLE hidden TO hidden2, hidden2 TO hidden3; DELETE FROM hidden3 WHERE id = 5`,
+      );
+      await sync.restart();
+      await agree();
+      await sync.sql(
+        `RENAME TABLE hidden3 TO hidden; DELETE FROM car WHERE maker NOT IN (SELECT id FROM maker);
+       ALTER TABLE car ADD CONSTRAINT car_maker FOREIGN KEY (maker) REFERENCES maker (id) ON DELETE CASCADE ON UPDATE CASCADE; DELETE FROM maker WHERE id = 37`,
+      );
+      await agree();
+    },
+  );
+
+  test.skipIf(isLogged)(
+    'that came and went while Watcher was stopped, and are refused',
+    async () => {
+      const plain = `CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (id INT PRIMARY KEY, p INT); INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1, 1), (2, 2)`;
+      await using other = await startMysqlSync({ server: server(), setup: plain });
+      await other.agrees('c');
+      await other.watcher.stop();
+      await other.sql(
+        `ALTER TABLE c ADD CONSTRAINT k FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE; DELETE FROM p WHERE id = 1; ALTER TABLE c DROP FOREIGN KEY k`,
+      );
+      await other.restart();
+      await other.agrees('p');
+      await other.agrees('c');
+    },
+  );
+
   test('many, one after the other, while rows of the children change', async () => {
     for (let id = 15; id < 35; id += 1) {
       const cascade =

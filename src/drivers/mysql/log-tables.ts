@@ -29,6 +29,7 @@ import { RowsReader } from './log-rows.ts';
 import type { LogTable, LogTables, TableOutcome } from './log-table.ts';
 import { passing } from './passed-rows.ts';
 import { outcomeOf } from './schema-effects.ts';
+import { logsCascades } from './server-facts.ts';
 import { tableIdOf } from './sql-text.ts';
 import type { TableEffect, TableName } from './statement.ts';
 import type { TableDefinition, TableSelection } from './tables.ts';
@@ -109,8 +110,13 @@ class Tables implements LogTables {
       this.#asked.delete(this.#names.keyOf(name));
       this.#vain.delete(this.#names.find(name)?.id ?? '');
     }
-    const { numbers } = this.#context.options;
-    return outcomeOf(effects, { names: this.#names, told: this.#told, numbers, place });
+    return outcomeOf(effects, {
+      names: this.#names,
+      told: this.#told,
+      numbers: this.#context.options.numbers,
+      place,
+      logsCascades: logsCascades(this.#context.facts),
+    });
   }
 
   cascades(_changes: readonly Change[], place: MysqlPosition): readonly CatalogEvent[] {

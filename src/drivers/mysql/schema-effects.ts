@@ -15,6 +15,10 @@
  *   5. CREATE TABLE IF NOT EXISTS of a table that the core knows and that is there    nothing
  *   6. rows are kept (an index), and the table is what it was dumped as               nothing
  *   7. TRUNCATE of a table that the core knows and that is there                      its rows are deleted; else as 1 to 4
+ * More is done where cascades are not logged, because those before the statement are judged by the foreign keys of now:
+ *   8. a constraint is dropped                                                        touches its table, and those that
+ *                                                                                     changes of that one change
+ *   9. a table is renamed                                                             touches those that its changes change
  * CREATE DATABASE touches what is in it and not known: old names become valid (#mysql50#).
  */
 import type { CatalogEvent, Change } from '../../replication/change.ts';
@@ -31,6 +35,8 @@ export interface EffectsOptions {
   readonly told: ToldTables;
   readonly numbers: 'number' | 'string';
   readonly place: MysqlPosition;
+  /** What foreign keys change is in the log. */
+  readonly logsCascades: boolean;
 }
 
 /** Changes what the core was told. */
@@ -56,7 +62,7 @@ class Outcome {
         if (effect.unlessExists !== true || !this.#isKnown(effect.name)) this.#touch(effect.name);
         return;
       case 'alter':
-        if (effect.rowsKept !== true || !this.#isAsDumped(effect.name)) this.#touch(effect.name);
+        this.#alter(effect);
         return;
       case 'drop':
         this.#touch(effect.name);
@@ -64,6 +70,7 @@ class Outcome {
       case 'rename':
         this.#touch(effect.name);
         this.#touch(effect.to);
+        this.#touchReached(effect.to);
         return;
       case 'truncate':
         this.#truncate(effect.name);
@@ -88,6 +95,22 @@ class Outcome {
       if (event !== null) events.push(event);
     }
     return { changes: this.#changes, events };
+  }
+
+  #alter({ name, rowsKept, constraintDropped }: Extract<TableEffect, { kind: 'alter' }>): void {
+    const cut = constraintDropped === true && !this.#options.logsCascades;
+    if (cut || rowsKept !== true || !this.#isAsDumped(name)) this.#touch(name);
+    if (cut) this.#touchReached(name);
+  }
+
+  #touchReached(parent: TableName): void {
+    const { names, told } = this.#options;
+    const { onDelete = [], onKeyUpdate = [] } = names.parent(parent) ?? {};
+    for (const id of [...onDelete, ...onKeyUpdate]) {
+      const table = told.byId(id);
+      if (table === null) continue;
+      this.#touch({ schema: table.schema, table: table.name.slice(table.schema.length + 1) });
+    }
   }
 
   #touch(name: TableName): void {

@@ -43,6 +43,8 @@ export type TableEffect =
       readonly name: TableName;
       /** No row has changed, and no column: indexes, constraints, defaults. The key may be another. */
       readonly rowsKept?: true;
+      /** A constraint is gone that may be a foreign key: what it did before is not seen in the catalog any more. */
+      readonly constraintDropped?: true;
     }
   | { readonly kind: 'drop' | 'truncate'; readonly name: TableName }
   | { readonly kind: 'rename'; readonly name: TableName; readonly to: TableName }

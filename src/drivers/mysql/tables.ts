@@ -71,7 +71,7 @@ export function selectTables(
       (key.kind === 'none' ? { ...key, code: 'no_key' as const } : null) ??
       cascading(table, facts, options);
     if (reason !== null) excluded.push(exclude(table, reason));
-    else if (key.kind === 'key') tables.push(define(table, key.columns, options));
+    else if (key.kind === 'key') tables.push(define(table, key.columns, facts, options));
   }
   const cascades = redumpsCascades(facts, options)
     ? cascadeTargets([...schema, ...ancestors])
@@ -187,6 +187,7 @@ function exclude(table: SchemaTable, reason: Exclusion): ExcludedTable {
 function define(
   table: SchemaTable,
   key: readonly string[],
+  facts: ServerFacts,
   options: MysqlDriverOptions,
 ): TableDefinition {
   refuseExcludedKey(table, key, options);
@@ -203,7 +204,7 @@ function define(
     transactional: transactionalEngines.has(table.engine.toUpperCase()),
     versioning: versioningOf(table),
     rowsEstimated: table.rowsEstimated,
-    fingerprint: fingerprintOf(table, columns, key),
+    fingerprint: fingerprintOf(table, columns, key, redumpsCascades(facts, options)),
   };
 }
 
@@ -232,12 +233,15 @@ function refuseExcludedKey(
 /**
  * Everything that decides what rows are written like. DDL is in the log, so this tells only of what was done without
  * it (sql_log_bin = 0), and of a change of the configuration.
+ * @param cascades foreign keys that change rows belong to it: rows that were changed by those of before are not known
  */
 function fingerprintOf(
   table: SchemaTable,
   columns: readonly SchemaColumn[],
   key: readonly string[],
+  cascades: boolean,
 ): string {
+  const changing = cascades ? table.foreignKeys.filter(changesRows) : [];
   return shortHash([
     table.schema,
     table.name,
@@ -250,6 +254,7 @@ function fingerprintOf(
       collation,
     ]),
     key,
+    ...changing.map(({ name: _, ...rest }) => rest),
   ]);
 }
 

@@ -4,10 +4,11 @@ import { type Cursor, depthOf } from './cursor.ts';
 
 /** What an action of the list does. */
 type Action =
-  | { readonly kind: 'rows_kept' | 'rows_changed' }
+  | { readonly kind: 'rows_kept' | 'constraint_dropped' | 'rows_changed' }
   | { readonly kind: 'effect'; readonly effect: TableEffect | null };
 
 const kept: Action = { kind: 'rows_kept' };
+const constraintDropped: Action = { kind: 'constraint_dropped' };
 const changed: Action = { kind: 'rows_changed' };
 
 /** Behind ALTER TABLE. null stands for what is not understood. */
@@ -19,12 +20,20 @@ export function alterTable(cursor: Cursor, ignore: boolean): readonly (TableEffe
   cursor.skip('NOWAIT');
   const others: (TableEffect | null)[] = [];
   let rowsKept = !ignore;
+  let dropped = false;
   do {
     const action = readAction(name, cursor);
     if (action.kind === 'effect') others.push(action.effect);
     if (isRowsChanged(action)) rowsKept = false;
+    if (action.kind === 'constraint_dropped') dropped = true;
   } while (nextAction(cursor));
-  return [{ kind: 'alter', name, ...(rowsKept && { rowsKept }) }, ...others];
+  const alter = {
+    kind: 'alter',
+    name,
+    ...(rowsKept && { rowsKept }),
+    ...(dropped && { constraintDropped: true as const }),
+  } as const;
+  return [alter, ...others];
 }
 
 function isRowsChanged(action: Action): boolean {
@@ -55,13 +64,8 @@ const addsNoRows: ReadonlySet<string> = new Set([
   'SPATIAL',
   'UNIQUE',
 ]);
-const dropsNoRows: ReadonlySet<string> = new Set([
-  'CHECK',
-  'CONSTRAINT',
-  'FOREIGN',
-  'INDEX',
-  'KEY',
-]);
+const dropsNoRows: ReadonlySet<string> = new Set(['CHECK', 'INDEX', 'KEY']);
+const dropsConstraint: ReadonlySet<string> = new Set(['CONSTRAINT', 'FOREIGN']);
 
 /** Actions that change no rows whatever follows them. Options stand one behind another: all that may follow keep rows. */
 const keepsRows: ReadonlySet<string> = new Set([
@@ -110,6 +114,7 @@ function readAction(table: TableName, cursor: Cursor): Action {
       return addsNoRows.has(constraintKind(cursor)) ? kept : changed;
     case 'DROP':
       cursor.step();
+      if (dropsConstraint.has(cursor.keyword)) return constraintDropped;
       return dropsNoRows.has(cursor.keyword) ? kept : changed;
     case 'RENAME':
       cursor.step();

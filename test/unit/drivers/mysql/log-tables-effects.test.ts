@@ -120,6 +120,26 @@ test('a table that was asked for in vain is asked for again once it is made', as
   expect(see()).toBe(1);
 });
 
+test.each([
+  ['OFF', []],
+  ['ON', ['redump s.a', 'redump s.b']],
+])('foreign keys that are gone, innodb_native_foreign_keys = %s', async (native, expected) => {
+  const targets = { onDelete: ['`s`.`b`'], onKeyUpdate: [], keyColumns: [] };
+  const cascades = native === 'ON' ? new Map([['`s`.`a`', targets]]) : new Map();
+  const catalog = scriptedCatalog(selectionOf([a, b], { cascades }), {
+    variables: { innodb_native_foreign_keys: native },
+  });
+  expect(await apply(catalog, 'ALTER TABLE a DROP FOREIGN KEY k')).toEqual(expected);
+  expect(await apply(catalog, 'ALTER TABLE a ADD FOREIGN KEY (id) REFERENCES p (id)')).toEqual([]);
+});
+
+test('a table that is renamed takes its foreign keys along: rows that it had changed before are read anew', async () => {
+  const targets = { onDelete: ['`s`.`b`'], onKeyUpdate: [], keyColumns: [] };
+  const cascades = new Map([['`other`.`new`', targets]]);
+  const catalog = scriptedCatalog(selectionOf([b], { cascades }));
+  expect(await apply(catalog, 'RENAME TABLE other.old TO other.new')).toEqual(['redump s.b']);
+});
+
 test('the catalog is looked at for what concerns the sync, and waited for', async () => {
   const targets = { onDelete: ['`s`.`a`'], onKeyUpdate: [], keyColumns: [] };
   const cascades = new Map([['`other`.`parent`', targets]]);

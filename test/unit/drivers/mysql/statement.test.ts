@@ -2,13 +2,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { classify, type TableEffect } from '../../../../src/drivers/mysql/statement.ts';
 
-/** `create s.t`, `rename s.a s.b`, with `?` for IF NOT EXISTS and `=` where rows are kept. */
+/** `create s.t`, `rename s.a s.b`, with `?` for IF NOT EXISTS, `=` where rows are kept, `-` without a constraint. */
 function brief(effect: TableEffect): string {
   if ('schema' in effect) return `${effect.kind} ${effect.schema}`;
   const name = `${effect.name.schema}.${effect.name.table}`;
   if (effect.kind === 'rename') return `rename ${name} ${effect.to.schema}.${effect.to.table}`;
   if (effect.kind === 'create' && effect.unlessExists === true) return `create? ${name}`;
-  if (effect.kind === 'alter' && effect.rowsKept === true) return `alter= ${name}`;
+  if (effect.kind === 'alter') {
+    const kept = effect.rowsKept === true ? '=' : '';
+    return `alter${kept}${effect.constraintDropped === true ? '-' : ''} ${name}`;
+  }
   return `${effect.kind} ${name}`;
 }
 
@@ -113,6 +116,10 @@ test.each([
   ['REORGANIZE PARTITION a INTO (PARTITION b VALUES LESS THAN (9))', 'alter='],
   ['DROP PRIMARY KEY', 'alter'],
   ['DROP KEY k, ALGORITHM=INPLACE, LOCK=NONE', 'alter='],
+  ['DROP FOREIGN KEY IF EXISTS k, ADD INDEX (a)', 'alter=-'],
+  ['ADD INDEX (a), DROP CONSTRAINT k', 'alter=-'],
+  ['DROP FOREIGN KEY k, DROP COLUMN a', 'alter-'],
+  ['DROP CHECK k', 'alter='],
   ['RENAME COLUMN a TO b', 'alter'],
   ['RENAME INDEX a TO b', 'alter='],
   ['ALTER COLUMN a SET DEFAULT 5', 'alter='],
