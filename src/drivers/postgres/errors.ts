@@ -186,7 +186,17 @@ function fromServer(error: ServerError, context: SourceContext): WatcherError {
   });
 }
 
+/**
+ * A relation, or what belongs to one, was dropped while a query about the catalog was at it: the server has no SQLSTATE of
+ * its own for that ("could not open relation with OID 20029", "cache lookup failed for attribute 2 of relation 20029").
+ */
+function isCatalogRace({ code, routine, message }: ServerError): boolean {
+  if (code !== 'XX000') return false;
+  return routine === 'relation_open' || /^cache lookup failed/.test(message);
+}
+
 function codeOf(error: ServerError, context: SourceContext): ErrorCode {
+  if (isCatalogRace(error)) return 'source_busy';
   if (context.replication === true) {
     const undefinedObject = undefinedInStream(error);
     if (undefinedObject !== null) return undefinedObject;

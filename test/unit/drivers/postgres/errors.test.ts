@@ -36,6 +36,8 @@ test.each<[string, Error, boolean, string, WatcherError['recovery']]>([
     'publication_replaced',
     'redump',
   ],
+  ['XX000 a relation is gone', server('XX000', 'relation_open'), false, 'source_busy', 'retry'],
+  ['XX000 else', server('XX000', 'elog_start'), false, 'source_error', 'operator'],
   ['an unknown SQLSTATE', server('XX001'), false, 'source_error', 'operator'],
   ['ECONNREFUSED', node('ECONNREFUSED'), false, 'source_unavailable', 'retry'],
   ['ENOTFOUND', node('ENOTFOUND'), false, 'source_unavailable', 'retry'],
@@ -58,6 +60,12 @@ test.each<[string, Error, boolean, string, WatcherError['recovery']]>([
   ['a bug', new TypeError('x is not a function'), false, 'internal', 'bug'],
 ])('%s', (_, error, replication, code, recovery) => {
   expect(toSourceError(error, { ...context, replication })).toMatchObject({ code, recovery });
+});
+
+test('what belonged to a relation is gone from the catalog', () => {
+  const error = server('XX000', 'build_attrmap');
+  error.message = 'cache lookup failed for attribute 2 of relation 20029';
+  expect(toSourceError(error, context).code).toBe('source_busy');
 });
 
 test('the text names the server and never a value of a row', () => {
