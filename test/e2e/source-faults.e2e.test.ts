@@ -189,6 +189,8 @@ test.concurrent('a connection that is half open is noticed, and nothing is lost'
     setup: `${setup}; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET wal_sender_timeout = ''2s''', current_database()); END $$`,
     login: { host, port },
   });
+  // What is streamed shows that the stream is open: while it is being opened, a query may wait for longer than this test.
+  await sync.sql(`UPDATE item SET v = 'streamed'`);
   await sync.agrees('item');
   proxy.halfOpen();
   await sync.sql(`UPDATE item SET v = 'unseen'`);
