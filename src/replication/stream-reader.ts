@@ -9,6 +9,7 @@
  *   5. held, table dumped       when the log describes the table otherwise than the rows in etcd were written
  *   6. applied                  otherwise
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TableChange } from './base-values.ts';
 import type { CatalogEvent, Change, StreamMessage, TransactionPart, Warning } from './change.ts';
 import { ChangeApplier } from './change-applier.ts';
@@ -38,6 +39,12 @@ export interface StreamReaderOptions {
   readonly signal: AbortSignal;
 }
 
+/**
+ * What has arrived is handled without a pause, which keeps the answers of etcd waiting, and a request to it stops at every window of
+ * HTTP/2 until it is heard. So the event loop gets its turn after so many milliseconds.
+ */
+const turnMs = 2;
+
 interface OpenTransaction {
   readonly ops: TransactionOps;
   readonly applier: ChangeApplier;
@@ -60,6 +67,7 @@ export class StreamReader {
   /** Reads until it throws: the driver's stream has no end. */
   async run(messages: AsyncIterable<StreamMessage>): Promise<void> {
     const { turn, writer, redumps, onReceived } = this.#options;
+    let turnBegan = performance.now();
     for await (const message of messages) {
       onReceived(message);
       // To wait where there is nothing to wait for costs more than a row does.
@@ -67,6 +75,9 @@ export class StreamReader {
       if (rest !== undefined) await rest;
       if (this.#open === null && redumps.overflowed) await redumps.breathe();
       if (!writer.hasRoom) await writer.room();
+      if (performance.now() - turnBegan < turnMs) continue;
+      await nextTurn();
+      turnBegan = performance.now();
     }
   }
 
