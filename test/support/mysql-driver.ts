@@ -1,6 +1,7 @@
 /** The MySQL and MariaDB driver on a test's own database. */
 import { createMysqlDriver, type MysqlDriverOptions } from '../../src/drivers/mysql/driver.ts';
 import type { StreamBinlog } from '../../src/drivers/mysql/log-access.ts';
+import { autoServerId } from '../../src/drivers/mysql/options.ts';
 import type { Driver, Dump, Redump } from '../../src/replication/driver.ts';
 import type { MysqlTestDatabase } from './mysql-database.ts';
 
@@ -19,7 +20,8 @@ export function mysqlOptions(
     user: server.user,
     password: server.password,
     tls: { mode: 'disable', ca: null },
-    serverId: 4_000_000_001,
+    // Readers of several tests are at a shared server at once.
+    serverId: autoServerId(name),
     matches: () => true,
     excludesColumn: () => false,
     keyColumns: {},
