@@ -167,7 +167,18 @@ test('a TRUNCATE is not split for keys that one before it, still to be written, 
   const caughtUp = async () => {
     keys = 3;
   };
-  const bench = new Bench({ count: async () => keys }, true, caughtUp);
+  const page: ListedKey[] = Array.from({ length: keys }, (_, index) => ({
+    key: `/t/${1e6 + index}`,
+    value: '',
+    modRevision: 1n,
+  }));
+  const held: Partial<Sink> = {
+    count: async () => keys,
+    async *list() {
+      yield page;
+    },
+  };
+  const bench = new Bench(held, true, caughtUp);
   await bench.apply(bench.table(toast), ['insert', ['1', '1']], ['truncate']);
   expect(bench.ops.sections).toHaveLength(1);
   expect(bench.ops.section.clears).toEqual([{ from: '/t/', to: '/t0' }]);

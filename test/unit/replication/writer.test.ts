@@ -142,6 +142,23 @@ test('case 2: what waits for a write in flight becomes one revision, as far as i
   expect(bench.store.violations).toEqual([]);
 });
 
+test('what is taken along fills the room, and there is none once the writer was stopped', async () => {
+  const { fault, open } = gate();
+  const bench = new Bench({ fault, limits: { maxOps: 1_000, maxBytes: 1_000 } });
+  const writer = await bench.open();
+  writer.push(bench.transaction(2n, 'a'));
+  for (let end = 3n; writer.hasRoom && end < 100n; end += 1n) {
+    writer.push(bench.transaction(end, `k${end}`));
+  }
+  expect(writer.hasRoom).toBe(false);
+  for (let left = 5; left > 0; left -= 1) await open();
+  expect(writer.hasRoom).toBe(true);
+  writer.push(bench.transaction(200n, 'z'));
+  bench.stop.abort(new Error('stopped'));
+  expect(writer.hasRoom).toBe(false);
+  await expect(writer.room()).rejects.toThrow('stopped');
+});
+
 test('case 1: a split transaction is partial until its last section, which takes others along', async () => {
   const { fault, open } = gate();
   const bench = new Bench({ fault });
