@@ -134,6 +134,12 @@ export type CatalogEvent =
 
 export type StreamMessage = TransactionPart | Heartbeat | CatalogChange;
 
+/**
+ * Messages that are ready together, in order, as many as arrived at once: to wait for each of them would cost more
+ * than a small transaction does.
+ */
+export type StreamBatch = readonly StreamMessage[];
+
 /** Something that a person should know while the sync goes on. */
 export interface Warning {
   readonly code: string;

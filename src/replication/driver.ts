@@ -7,7 +7,7 @@
  */
 
 import type { WatcherError } from '../errors.ts';
-import type { FullRow, Relation, StreamMessage, TransactionPart, Warning } from './change.ts';
+import type { FullRow, Relation, StreamBatch, TransactionPart, Warning } from './change.ts';
 import type { Position } from './position.ts';
 
 /** What identifies the source of a checkpoint. Opaque to the core, JSON, compared by the driver alone. */
@@ -144,8 +144,11 @@ export interface Driver {
   dump(signal: AbortSignal): Promise<Dump>;
   /** While `stream` runs. Independent of it: works on its own connection. */
   redump(tableIds: readonly string[], signal: AbortSignal): Promise<Redump>;
-  /** Reading slowly slows the source down. Ends only by throwing; an aborted signal is thrown as its reason. */
-  stream(from: ResumePoint, signal: AbortSignal, staged: StagedLog): AsyncIterable<StreamMessage>;
+  /**
+   * Reading slowly slows the source down. Ends only by throwing; an aborted signal is thrown as its reason. What is staged is
+   * read back only once all messages before were taken.
+   */
+  stream(from: ResumePoint, signal: AbortSignal, staged: StagedLog): AsyncIterable<StreamBatch>;
   /** Everything up to `position` is durable: the source may forget it. Cheap, and never blocks. */
   acknowledge(position: Position): void;
   /** Whether the marked snapshot contains the transaction. */

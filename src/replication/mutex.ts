@@ -13,11 +13,12 @@ export class Mutex {
 
   /**
    * For a step that mostly has nothing to wait for: when its turn is now, it runs within the call.
+   * @param input of the step: to bind it each time would be garbage
    * @returns undefined when it is done already.
    */
-  start(step: () => Promise<void> | undefined): Promise<void> | undefined {
-    if (this.#taken > 0) return this.run(async () => step());
-    const rest = step();
+  start<T>(step: (input: T) => Promise<void> | undefined, input: T): Promise<void> | undefined {
+    if (this.#taken > 0) return this.run(async () => step(input));
+    const rest = step(input);
     return rest === undefined ? undefined : this.run(() => rest);
   }
 

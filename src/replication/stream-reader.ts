@@ -11,7 +11,14 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TableChange } from './base-values.ts';
-import type { CatalogEvent, Change, StreamMessage, TransactionPart, Warning } from './change.ts';
+import type {
+  CatalogEvent,
+  Change,
+  StreamBatch,
+  StreamMessage,
+  TransactionPart,
+  Warning,
+} from './change.ts';
 import { ChangeApplier } from './change-applier.ts';
 import type { Driver } from './driver.ts';
 import type { Mutex } from './mutex.ts';
@@ -65,23 +72,40 @@ export class StreamReader {
   }
 
   /** Reads until it throws: the driver's stream has no end. */
-  async run(messages: AsyncIterable<StreamMessage>): Promise<void> {
-    const { turn, writer, redumps, onReceived } = this.#options;
+  async run(batches: AsyncIterable<StreamBatch>): Promise<void> {
     let turnBegan = performance.now();
-    for await (const message of messages) {
-      onReceived(message);
-      // To wait where there is nothing to wait for costs more than a row does.
-      const rest = turn.start(() => this.#handle(message));
-      if (rest !== undefined) await rest;
-      if (this.#open === null && redumps.overflowed) await redumps.breathe();
-      if (!writer.hasRoom) await writer.room();
-      if (performance.now() - turnBegan < turnMs) continue;
-      await nextTurn();
-      turnBegan = performance.now();
+    for await (const batch of batches) {
+      for (const message of batch) {
+        // To wait where there is nothing to wait for costs more than a row does.
+        const rest = this.#take(message);
+        if (rest !== undefined) await rest;
+        if (performance.now() - turnBegan < turnMs) continue;
+        await nextTurn();
+        turnBegan = performance.now();
+      }
     }
   }
 
-  #handle(message: StreamMessage): Promise<void> | undefined {
+  #take(message: StreamMessage): Promise<void> | undefined {
+    const { turn, writer, onReceived } = this.#options;
+    onReceived(message);
+    const rest = turn.start(this.#handle, message);
+    if (rest === undefined && writer.hasRoom && !this.#mustBreathe) return undefined;
+    return this.#wait(rest);
+  }
+
+  async #wait(rest: Promise<void> | undefined): Promise<void> {
+    const { writer, redumps } = this.#options;
+    await rest;
+    if (this.#mustBreathe) await redumps.breathe();
+    if (!writer.hasRoom) await writer.room();
+  }
+
+  get #mustBreathe(): boolean {
+    return this.#open === null && this.#options.redumps.overflowed;
+  }
+
+  readonly #handle = (message: StreamMessage): Promise<void> | undefined => {
     switch (message.type) {
       case 'transaction':
         return this.#part(message);
@@ -94,7 +118,7 @@ export class StreamReader {
       default:
         return message satisfies never;
     }
-  }
+  };
 
   #catalog(event: CatalogEvent): void {
     const { redumps, onWarnings } = this.#options;

@@ -52,7 +52,7 @@ describe.each(['mysql', 'mariadb', 'mysql56'] as const)('%s', (name) => {
       await database.query("INSERT INTO t VALUES (0, REPEAT('x', 100000))");
       const isRows = ({ event }: LogEvent) => event.type === 'rows';
       const small = (await readEvents(options, first, isRows)).find(isRows);
-      const overhead = (small?.event.header.sizeBytes ?? 0) - 100_000;
+      const overhead = (small?.header.sizeBytes ?? 0) - 100_000;
 
       // A packet has a byte before the event.
       const sizes = [-3, -2, -1, 0, 1].map((more) => longestPacket + more);
@@ -61,7 +61,7 @@ describe.each(['mysql', 'mariadb', 'mysql56'] as const)('%s', (name) => {
       for (const [id, size] of sizes.entries()) await insertEvent(database, id + 1, size, overhead);
       const events = await readEvents(options, from, await logEnd(options));
       const read = events.filter(isRows);
-      expect(read.map(({ event }) => event.header.sizeBytes)).toEqual(sizes);
+      expect(read.map(({ header }) => header.sizeBytes)).toEqual(sizes);
       const content = Buffer.alloc(2 * longestPacket, 'x');
       for (const [index, rows] of rowEvents(events).entries()) {
         const length = (sizes[index] ?? 0) - overhead;
@@ -150,7 +150,7 @@ test.skipIf(missing('mysql') !== undefined)(
     const batches: number[] = [];
     let last = '';
     for await (const batch of readLog(options, from, new AbortController().signal)) {
-      batches.push(batch.reduce((sum, { event }) => sum + event.header.sizeBytes, 0));
+      batches.push(batch.reduce((sum, { header }) => sum + header.sizeBytes, 0));
       last = batch.at(-1)?.event.type ?? '';
       if (batch.some(({ event }) => event.type === 'xid')) break;
     }

@@ -4,13 +4,14 @@ import { ZSTDDecoder } from 'zstddec';
 import type { BinlogEvent } from '../../src/drivers/mysql/binlog/decode.ts';
 import { BinlogDecoder } from '../../src/drivers/mysql/binlog/decode.ts';
 import { GtidSet } from '../../src/drivers/mysql/binlog/gtid-set.ts';
+import { parseHeader } from '../../src/drivers/mysql/binlog/header.ts';
 import { MariadbGtidSet } from '../../src/drivers/mysql/binlog/mariadb-gtid-set.ts';
 import type { LogEvent } from '../../src/drivers/mysql/log-event.ts';
 import type { MysqlPosition } from '../../src/replication/position.ts';
 import { logEnd, readEvents, readerOptions, textOf } from '../support/binlog-reader.ts';
 import { createMysqlDatabase, type MysqlTestDatabase } from '../support/mysql-database.ts';
 import type { SharedMysqlServer } from '../support/mysql-global-setup.ts';
-import { readBinlog } from '../support/raw-binlog.ts';
+import { type HeadedEvent, readBinlog } from '../support/raw-binlog.ts';
 import { describeMysql, mariadb } from '../support/servers.ts';
 
 /** Transactions of all kinds, over two rotations. */
@@ -44,17 +45,23 @@ async function inFile(server: SharedMysqlServer, file: string): Promise<LogEvent
     const end = start + event.header.sizeBytes;
     const place = { file, start, end };
     start = end;
-    return unpack(event, zstd, decoder).map((inner) => ({ ...place, event: inner }));
+    return unpack(event, zstd, decoder).map((inner) => ({ ...place, ...inner }));
   });
 }
 
-function unpack(event: BinlogEvent, zstd: ZSTDDecoder, decoder: BinlogDecoder): BinlogEvent[] {
-  if (event.type !== 'transaction_payload') return [event];
+type Headed = Pick<LogEvent, 'event' | 'header'>;
+
+function unpack(event: HeadedEvent, zstd: ZSTDDecoder, decoder: BinlogDecoder): Headed[] {
+  if (event.type !== 'transaction_payload') {
+    const { header, ...body } = event;
+    return [{ event: body as BinlogEvent, header }];
+  }
   const bytes = Buffer.from(zstd.decode(event.payload, event.uncompressedBytes));
-  const events: BinlogEvent[] = [];
+  const events: Headed[] = [];
   for (let at = 0; at < bytes.length; ) {
     const size = bytes.readUInt32LE(at + 9);
-    events.push(decoder.decodeInner(bytes.subarray(at, at + size)));
+    const inner = bytes.subarray(at, at + size);
+    events.push({ event: decoder.decodeInner(inner), header: parseHeader(inner) });
     at += size;
   }
   return events;

@@ -11,6 +11,7 @@ import { streamBinlog } from '../../src/drivers/mysql/stream.ts';
 import type { ResumePoint } from '../../src/replication/driver.ts';
 import { positionToJson } from '../../src/replication/position.ts';
 import { type MysqlServer, startMariadb, startMysql } from '../../tools/testenv/mysql.ts';
+import { messagesOf } from '../support/messages.ts';
 import { createMysqlDatabase, type MysqlTestDatabase } from '../support/mysql-database.ts';
 import { collect, mysqlOptions, openMysqlDriver } from '../support/mysql-driver.ts';
 import { logEnd } from '../support/mysql-sync.ts';
@@ -45,7 +46,7 @@ async function follow(
   const { identity, continuity } = await driver.prepare(resume, signal);
   expect(continuity).toEqual({ kind: 'resume' });
   const ids: string[] = [];
-  for await (const message of driver.stream(resume, signal, staged)) {
+  for await (const message of messagesOf(driver.stream(resume, signal, staged))) {
     if (message.type === 'catalog') continue;
     if (message.type === 'transaction') {
       for (const change of message.changes)
@@ -111,7 +112,7 @@ test('MariaDB: a table that is dumped beside the stream has what is before its p
   await collect({ chunks });
   await database.query(`SET SESSION server_id = 22, gtid_seq_no = 502; ${insert}`);
   const contained: boolean[] = [];
-  for await (const message of driver.stream(start, signal, staged)) {
+  for await (const message of messagesOf(driver.stream(start, signal, staged))) {
     if (message.type === 'transaction') contained.push(driver.contains(mark, message));
     if (contained.length < 2) continue;
     if (message.type === 'transaction') expect(driver.isPassed(mark, message.position)).toBe(true);

@@ -5,6 +5,7 @@ import { streamBinlog } from '../../src/drivers/mysql/stream.ts';
 import type { StreamMessage } from '../../src/replication/change.ts';
 import type { ResumePoint } from '../../src/replication/driver.ts';
 import { startMariadb, startMysql } from '../../tools/testenv/mysql.ts';
+import { messagesOf } from '../support/messages.ts';
 import { createMysqlDatabase, type MysqlTestDatabase } from '../support/mysql-database.ts';
 import {
   collect,
@@ -56,7 +57,7 @@ for (const [title, open] of [
       await using driver = openMysqlDriver(options, streamBinlog);
       await driver.prepare(from, signal);
       const messages: StreamMessage[] = [];
-      for await (const message of driver.stream(from, signal, staged)) {
+      for await (const message of messagesOf(driver.stream(from, signal, staged))) {
         messages.push(message);
         if (message.type === 'transaction' && message.changes.length > 0) break;
       }

@@ -117,8 +117,8 @@ export function follow(options: LogReaderOptions, from: MysqlPosition): Follower
 }
 
 /** For comparisons; bytes as their checksum. */
-export function textOf({ event, file, start, end }: LogEvent): string {
-  const fields = Object.entries(event).map(([name, value]) => [name, plain(value)]);
+export function textOf({ event, header, file, start, end }: LogEvent): string {
+  const fields = Object.entries({ ...event, header }).map(([name, value]) => [name, plain(value)]);
   return `${file} ${start} ${end} ${JSON.stringify(Object.fromEntries(fields))}`;
 }
 

@@ -44,17 +44,12 @@ export function fileLog(
       const position = { ...place, offset: event.header.nextOffset };
       const rest = { committedAt: new Date(0), first: true, last: true, messages: changes.length };
       onRead(changes.length);
-      yield {
-        type: 'transaction',
-        xid: '',
-        commit: { ...place, offset: begin },
-        position,
-        changes,
-        ...rest,
-      };
+      const commit = { ...place, offset: begin };
+      yield [{ type: 'transaction', xid: '', commit, position, changes, ...rest }];
     }
     const { file, offset } = end;
-    yield { type: 'heartbeat', position: { kind: 'mysql', gtid: executed.format(), file, offset } };
+    const position = { kind: 'mysql', gtid: executed.format(), file, offset } as const;
+    yield [{ type: 'heartbeat', position }];
   };
 }
 

@@ -7,6 +7,7 @@ import { mysqlPosition } from '../../src/drivers/mysql/snapshot-mark.ts';
 import { streamBinlog } from '../../src/drivers/mysql/stream.ts';
 import type { Change, RowImage, StreamMessage } from '../../src/replication/change.ts';
 import type { MysqlPosition } from '../../src/replication/position.ts';
+import { messagesOf } from './messages.ts';
 import type { MysqlTestDatabase } from './mysql-database.ts';
 import { mysqlOptions, openMysqlDriver } from './mysql-driver.ts';
 
@@ -27,7 +28,7 @@ export async function streamed(
   const resume = { position: from, identity: {}, partial: null };
   const staging = new MemoryStaging();
   const messages: StreamMessage[] = [];
-  for await (const message of driver.stream(resume, signal, staging)) {
+  for await (const message of messagesOf(driver.stream(resume, signal, staging))) {
     messages.push(message);
     if (message.type === 'transaction' && message.staging !== undefined) {
       staging.take(message.staging);

@@ -19,6 +19,7 @@ import type {
 } from '../../src/replication/driver.ts';
 import { formatLsn, type Position } from '../../src/replication/position.ts';
 import type { TestDatabase } from './database.ts';
+import { messagesOf } from './messages.ts';
 import { until } from './until.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -137,7 +138,7 @@ export class Replica implements AsyncDisposable {
   }
 
   async #run(from: ResumePoint): Promise<never> {
-    for await (const message of this.driver.stream(from, this.signal, nothingStaged)) {
+    for await (const message of messagesOf(this.driver.stream(from, this.signal, nothingStaged))) {
       await this.gate();
       this.messages.push(message);
       await this.#handle(message);

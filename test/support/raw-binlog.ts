@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BinlogDecoder, type BinlogEvent } from '../../src/drivers/mysql/binlog/decode.ts';
+import { type EventHeader, parseHeader } from '../../src/drivers/mysql/binlog/header.ts';
 import type { SharedMysqlServer } from './mysql-global-setup.ts';
+
+export type HeadedEvent = BinlogEvent & { readonly header: EventHeader };
 
 const magicBytes = 4;
 const headerBytes = 19;
@@ -16,7 +19,7 @@ export async function readBinlog(
   server: SharedMysqlServer,
   file: string,
   programs = server.programs,
-): Promise<BinlogEvent[]> {
+): Promise<HeadedEvent[]> {
   const { optionFile, host, port, user, password } = server;
   if (programs === undefined || optionFile === undefined)
     throw new Error('a server of our own is needed');
@@ -37,12 +40,13 @@ export async function readBinlog(
   }
 }
 
-function decodeFile(bytes: Buffer): BinlogEvent[] {
+function decodeFile(bytes: Buffer): HeadedEvent[] {
   const decoder = new BinlogDecoder('crc32');
-  const events: BinlogEvent[] = [];
+  const events: HeadedEvent[] = [];
   for (let at = magicBytes; at + headerBytes <= bytes.length; ) {
     const size = bytes.readUInt32LE(at + sizeOffset);
-    events.push(decoder.decode(bytes.subarray(at, at + size)));
+    const event = bytes.subarray(at, at + size);
+    events.push({ ...decoder.decode(event), header: parseHeader(event) });
     at += size;
   }
   return events;

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { StreamMessage, TransactionPart } from '../../src/replication/change.ts';
+import type { StreamBatch, StreamMessage, TransactionPart } from '../../src/replication/change.ts';
 import type {
   Driver,
   ResumePoint,
@@ -86,7 +86,7 @@ class ScriptedDriver implements Driver {
     return redump;
   }
 
-  async *stream(from: ResumePoint, signal: AbortSignal): AsyncGenerator<StreamMessage> {
+  async *stream(from: ResumePoint, signal: AbortSignal): AsyncGenerator<StreamBatch> {
     this.#source.calls.push('stream');
     for (let at = 0; ; at += 1) {
       while (at >= this.#source.log.length) {
@@ -94,7 +94,8 @@ class ScriptedDriver implements Driver {
         signal.throwIfAborted();
       }
       signal.throwIfAborted();
-      yield* this.#entry(at, from);
+      const batch = [...this.#entry(at, from)];
+      if (batch.length > 0) yield batch;
     }
   }
 

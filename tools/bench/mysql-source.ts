@@ -128,10 +128,12 @@ export async function readByDriver(
     const from = { position, identity, partial: null };
     return await measureReader(rows, source, async () => {
       let seen = 0;
-      for await (const message of driver.stream(from, stop.signal, nothingStaged)) {
-        if (message.type !== 'transaction') continue;
-        for (const change of message.changes) throwAway(change);
-        seen += message.changes.length;
+      for await (const batch of driver.stream(from, stop.signal, nothingStaged)) {
+        for (const message of batch) {
+          if (message.type !== 'transaction') continue;
+          for (const change of message.changes) throwAway(change);
+          seen += message.changes.length;
+        }
         if (seen > rows) break;
       }
     });

@@ -90,12 +90,11 @@ export async function drainByDriver(
     const start = { position: { kind: 'postgres', lsn: parseLsn(from) }, identity } as const;
     return await measure(rows, { source: database.server.pid }, async () => {
       let seen = 0;
-      for await (const message of driver.stream(
-        { ...start, partial: null },
-        never,
-        nothingStaged,
-      )) {
-        if (message.type === 'transaction') seen += message.changes.length;
+      const from = { ...start, partial: null };
+      for await (const batch of driver.stream(from, never, nothingStaged)) {
+        for (const message of batch) {
+          if (message.type === 'transaction') seen += message.changes.length;
+        }
         if (seen > rows) break;
       }
     });

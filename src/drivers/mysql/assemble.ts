@@ -116,7 +116,7 @@ export class Assembler {
     return heartbeat === null ? none : [heartbeat];
   }
 
-  #begin(log: LogEvent, gtid: GroupGtid | null, committedAtMicros: bigint | null): Messages {
+  #begin(log: LogEvent, gtid: GroupGtid | null, committedAtMicros: number | null): Messages {
     const group = this.#current.begin(log, gtid, committedAtMicros);
     if (gtid?.type !== 'mariadb_gtid') return none;
     if (gtid.xa?.step === 'prepare') return this.#xa.begin(group, gtid.xa.xid);

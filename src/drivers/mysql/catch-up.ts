@@ -21,6 +21,7 @@ import type {
   FullRow,
   Relation,
   RowImage,
+  StreamBatch,
   StreamMessage,
 } from '../../replication/change.ts';
 import type { RowChunk } from '../../replication/driver.ts';
@@ -32,8 +33,8 @@ import { includes, mysqlPosition } from './snapshot-mark.ts';
 
 export interface CatchUpOptions {
   /** The log from G0 on. */
-  readonly messages: AsyncGenerator<StreamMessage>;
-  /** What `messages` reads back. */
+  readonly log: AsyncGenerator<StreamBatch>;
+  /** What `log` reads back. */
   readonly staging: MemoryStaging;
   /** G0 */
   readonly from: MysqlPosition;
@@ -52,21 +53,33 @@ export type Unsettled = 'unknown' | 'altered';
 
 /** Reads the log up to G2, and leaves it. */
 export async function catchUp(options: CatchUpOptions): Promise<CatchUp | Unsettled> {
-  const { messages, until, ids, staging } = options;
-  const result = new CatchUp(options.from, ids);
-  for await (const message of messages) {
-    if (message.type === 'catalog') {
-      if (!staging.unknown && message.events.some((event) => isAbout(event, ids))) return 'altered';
-      continue;
+  const result = new CatchUp(options.from, options.ids);
+  for await (const batch of options.log) {
+    for (const message of batch) {
+      const end = advance(result, message, options);
+      if (end !== null) return end;
     }
-    if (message.type === 'transaction' && message.staging !== undefined) {
-      staging.take(message.staging);
-    }
-    result.take(message);
-    if (isUnknown(message, options)) return 'unknown';
-    if (comparePlaces(result.position, until) >= 0) return result;
   }
   throw new WatcherError('internal', { message: 'the log ended without an error' });
+}
+
+/** @returns null: it is not at G2 yet */
+function advance(
+  result: CatchUp,
+  message: StreamMessage,
+  options: CatchUpOptions,
+): CatchUp | Unsettled | null {
+  const { until, ids, staging } = options;
+  if (message.type === 'catalog') {
+    const isAltered = !staging.unknown && message.events.some((event) => isAbout(event, ids));
+    return isAltered ? 'altered' : null;
+  }
+  if (message.type === 'transaction' && message.staging !== undefined) {
+    staging.take(message.staging);
+  }
+  result.take(message);
+  if (isUnknown(message, options)) return 'unknown';
+  return comparePlaces(result.position, until) >= 0 ? result : null;
 }
 
 /** Whether rows of it are neither known nor in the snapshots. */

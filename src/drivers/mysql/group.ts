@@ -25,7 +25,7 @@ export interface GroupStart {
   readonly gtid: string | null;
   /** GTIDs before it. */
   readonly gtidBefore: string | null;
-  readonly committedAtMicros: bigint | null;
+  readonly committedAtMicros: number | null;
   /**
    * - `done`: nothing of it is handed out.
    * - `partial`: its first `skip` rows are done.
@@ -161,7 +161,7 @@ export class Group {
   }
 
   /** @param position where it ends; null: it goes on */
-  part(position: MysqlPosition | null, { event }: LogEvent): TransactionPart {
+  part(position: MysqlPosition | null, { header }: LogEvent): TransactionPart {
     const { xid, committedAtMicros: micros, skip } = this.start;
     const releases = position === null ? null : this.releases;
     return {
@@ -169,9 +169,7 @@ export class Group {
       xid,
       commit: this.commit,
       position: position ?? this.commit,
-      committedAt: new Date(
-        micros === null ? event.header.timestamp * 1_000 : Number(micros) / 1_000,
-      ),
+      committedAt: new Date(micros === null ? header.timestamp * 1_000 : micros / 1_000),
       first: this.#parts === 0 && skip === 0,
       last: position !== null,
       changes: this.#changes,

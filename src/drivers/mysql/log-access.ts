@@ -1,5 +1,5 @@
 /** What the rest of the driver asks of the part that reads the log (`stream.ts`). */
-import type { StreamMessage } from '../../replication/change.ts';
+import type { StreamBatch } from '../../replication/change.ts';
 import type { ResumePoint, StagedLog } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import type { Control } from '../control.ts';
@@ -47,4 +47,4 @@ export type StreamBinlog = (
   from: ResumePoint,
   signal: AbortSignal,
   staged: StagedLog,
-) => AsyncGenerator<StreamMessage>;
+) => AsyncGenerator<StreamBatch>;

@@ -2,6 +2,7 @@
 import type { MysqlPosition } from '../../replication/position.ts';
 import { BinlogDecoder } from './binlog/decode.ts';
 import { eventTypes } from './binlog/event-types.ts';
+import { parseHeader } from './binlog/header.ts';
 import type { TransactionPayload } from './binlog/payload.ts';
 import type { LogReaderOptions } from './log-connection.ts';
 import { LogConnection } from './log-connection.ts';
@@ -70,30 +71,46 @@ export class LogDecoder {
   /** Few at a time, so that events are gone before the next are made: what lives for a moment costs next to nothing. */
   *batches(arrived: readonly Buffer[]): Generator<readonly LogEvent[]> {
     let batch: LogEvent[] = [];
-    for (const bytes of arrived) {
-      const located = this.#tracker.locate(this.#decoder.decode(bytes));
-      if (this.#isSkipped(located)) continue;
-      if (located.event.type === 'transaction_payload') {
-        if (batch.length > 0) yield batch;
-        yield* this.#unpacked(located, located.event);
+    try {
+      for (const bytes of arrived) {
+        const located = this.#next(bytes);
+        if (located === null) continue;
+        if (located.event.type === 'transaction_payload') {
+          if (batch.length > 0) yield batch;
+          batch = [];
+          yield* this.#unpacked(located, located.event);
+          continue;
+        }
+        batch.push(located);
+        if (batch.length < batchEvents) continue;
+        yield batch;
         batch = [];
-        continue;
       }
-      batch.push(located);
-      if (batch.length < batchEvents) continue;
-      yield batch;
-      batch = [];
+    } catch (error) {
+      // What was read before it is whole.
+      if (batch.length > 0) yield batch;
+      throw error;
     }
     if (batch.length > 0) yield batch;
   }
 
+  /** @returns null: it lies before what was asked for */
+  #next(bytes: Buffer): LogEvent | null {
+    const header = parseHeader(bytes);
+    const located = this.#tracker.locate(this.#decoder.decode(bytes, header), header);
+    return this.#isSkipped(located) ? null : located;
+  }
+
   /** The events of a compressed transaction. */
   *#unpacked(located: LogEvent, payload: TransactionPayload): Generator<readonly LogEvent[]> {
+    const { file, start, end } = located;
     let batch: LogEvent[] = [];
     let unpackedBytes = 0;
     for (const group of payloadEvents(payload)) {
       for (const inner of group) {
-        batch.push({ ...located, event: this.#decoder.decodeInner(inner) });
+        const header = parseHeader(inner);
+        const event = this.#decoder.decodeInner(inner, header);
+        batch.push({ event, header, file, start, end });
         unpackedBytes += inner.length;
       }
       if (unpackedBytes < batchBytes) continue;

@@ -69,9 +69,9 @@ async function settleOnce(
   if (comparePlaces(until, from) < 0) throw new WatcherError('source_replaced');
   const staging = new MemoryStaging();
   const resume = { position: from, identity: {}, partial: null };
-  const messages = streamBinlog(ownReader(context), resume, signal, staging);
+  const log = streamBinlog(ownReader(context), resume, signal, staging);
   const ids = new Set(tables.map(({ id }) => id));
-  const overlay = await catchUp({ messages, from, contained, until, ids, staging });
+  const overlay = await catchUp({ log, from, contained, until, ids, staging });
   if (!request.besideStream && staging.undecided.length > 0) throw prepared(staging.undecided);
   return overlay;
 }

@@ -1,6 +1,7 @@
 /** Where events are: a file, and offsets of 64 bits from the 32 that an event has. Pure. */
+import type { Heartbeat } from './binlog/control.ts';
 import type { BinlogEvent } from './binlog/decode.ts';
-import { headerFlags } from './binlog/header.ts';
+import { type EventHeader, headerFlags } from './binlog/header.ts';
 import type { LogEvent } from './log-event.ts';
 import type { LogPlace } from './log-place.ts';
 
@@ -21,25 +22,24 @@ export class PlaceTracker {
    * To be asked for each event, in order. Events that the server has left out are no hindrance, unless they are more
    * than 2 GiB and it said so in no heartbeat.
    */
-  locate(event: BinlogEvent): LogEvent {
-    if (event.type === 'heartbeat') return this.#heartbeat(event);
-    const { header } = event;
-    if (isArtificial(event)) {
+  locate(event: BinlogEvent, header: EventHeader): LogEvent {
+    if (event.type === 'heartbeat') return this.#heartbeat(event, header);
+    if (isArtificial(event, header)) {
       if (event.type === 'rotate') this.#moveTo(event);
-      return { event, file: this.#file, start: this.#offset, end: this.#offset };
+      return { event, header, file: this.#file, start: this.#offset, end: this.#offset };
     }
     const { nextOffset, sizeBytes } = header;
     // MariaDB 11.4 and later write 0 into events in the middle of a transaction.
     const end = nextOffset === 0 ? this.#offset + sizeBytes : this.#lift(nextOffset);
     this.#offset = end;
-    return { event, file: this.#file, start: end - sizeBytes, end };
+    return { event, header, file: this.#file, start: end - sizeBytes, end };
   }
 
-  #heartbeat(event: BinlogEvent & { readonly type: 'heartbeat' }): LogEvent {
-    const { file, offset, header } = event;
+  #heartbeat(event: Heartbeat, header: EventHeader): LogEvent {
+    const { file, offset } = event;
     if (file !== this.#file) this.#moveTo({ file, offset: offset ?? header.nextOffset });
     else this.#offset = offset ?? this.#lift(header.nextOffset);
-    return { event, file, start: this.#offset, end: this.#offset };
+    return { event, header, file, start: this.#offset, end: this.#offset };
   }
 
   #moveTo({ file, offset }: LogPlace): void {
@@ -56,7 +56,7 @@ export class PlaceTracker {
 }
 
 /** Made for this connection. The head of a file is sent again when reading begins behind it. */
-function isArtificial({ type, header: { flags, nextOffset } }: BinlogEvent): boolean {
+function isArtificial({ type }: BinlogEvent, { flags, nextOffset }: EventHeader): boolean {
   if ((flags & headerFlags.artificial) !== 0) return true;
   if (nextOffset !== 0) return false;
   return (

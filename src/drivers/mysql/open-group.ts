@@ -21,7 +21,7 @@ export class OpenGroup {
   }
 
   /** @throws WatcherError `unsupported_event` when one is open. */
-  begin(log: LogEvent, gtid: GroupGtid | null, committedAtMicros: bigint | null): Group {
+  begin(log: LogEvent, gtid: GroupGtid | null, committedAtMicros: number | null): Group {
     if (this.#group !== null) throw outOfOrder('a transaction begins within another', log);
     this.#group = this.#progress.begin(log, gtid, committedAtMicros);
     return this.#group;

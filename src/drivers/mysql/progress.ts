@@ -36,7 +36,7 @@ export class Progress {
    * @param gtid null: it has none, and from here on the place alone says what is done
    * @throws WatcherError `source_replaced`: a half-written transaction does not come again.
    */
-  begin(first: LogEvent, gtid: GroupGtid | null, committedAtMicros: bigint | null): Group {
+  begin(first: LogEvent, gtid: GroupGtid | null, committedAtMicros: number | null): Group {
     this.#met = true;
     const gtidBefore = this.#executed?.text ?? null;
     if (gtid === null) this.#executed = null;

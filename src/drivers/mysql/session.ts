@@ -1,7 +1,7 @@
 /** What lives through one attempt: the connections, what was prepared, and the stream. */
 import { isDeepStrictEqual } from 'node:util';
 import { WatcherError } from '../../errors.ts';
-import type { StreamMessage, Warning } from '../../replication/change.ts';
+import type { StreamBatch, Warning } from '../../replication/change.ts';
 import type {
   Dump,
   Finding,
@@ -171,12 +171,12 @@ export class MysqlSession {
     return redump;
   }
 
-  /** Between messages: the retention of the log, and which tables are left out. */
+  /** Between batches: the retention of the log, and which tables are left out. */
   async *stream(
     from: ResumePoint,
     caller: AbortSignal,
     staged: StagedLog,
-  ): AsyncGenerator<StreamMessage> {
+  ): AsyncGenerator<StreamBatch> {
     const attempt = this.#require();
     const signal = this.#signal(caller);
     // What the stream begins after is durable: after a first dump nobody has acknowledged it yet.
@@ -184,16 +184,17 @@ export class MysqlSession {
     let said: string | null = null;
     let { excluded } = attempt.prepared.selection;
     const context = this.#context(attempt);
-    for await (const message of this.#streamBinlog(context, from, signal, staged)) {
-      attempt.watch.arrived(message);
-      yield message;
+    for await (const batch of this.#streamBinlog(context, from, signal, staged)) {
+      for (const message of batch) attempt.watch.arrived(message);
+      yield batch;
       const { warning } = attempt.sampler;
       const now = attempt.selection.excluded;
       const same = now === excluded || isDeepStrictEqual(now, excluded);
       excluded = now;
       if ((warning?.code ?? null) === said && same) continue;
       said = warning?.code ?? null;
-      yield { type: 'catalog', events: [{ kind: 'warnings', warnings: this.#warnings(attempt) }] };
+      const warnings = this.#warnings(attempt);
+      yield [{ type: 'catalog', events: [{ kind: 'warnings', warnings }] }];
     }
   }
 

@@ -1,9 +1,11 @@
 /** The stream: the log is read, its events become transactions, and statements change what is known of the tables. */
 
+import type { StreamBatch, StreamMessage } from '../../replication/change.ts';
 import type { ResumePoint } from '../../replication/driver.ts';
 import type { MysqlPosition } from '../../replication/position.ts';
 import { Assembler } from './assemble.ts';
 import type { LogContext, StreamBinlog } from './log-access.ts';
+import type { LogEvent } from './log-event.ts';
 import { readLogFiles } from './log-place.ts';
 import { readLog } from './log-reader.ts';
 import { createLogTables } from './log-tables.ts';
@@ -24,15 +26,34 @@ export const streamBinlog: StreamBinlog = async function* streamBinlog(
   const { serverId, logger } = options;
   const place = await startOf(context, from);
   const log = readLog({ target, facts, serverId, logger }, place, signal);
-  for await (const batch of log) {
-    for (const event of batch) {
-      const assembled = assembler.handle(event, signal);
-      // `yield*` of an array would wait for each message twice.
-      if (isReady(assembled)) for (const message of assembled) yield message;
-      else yield* assembled;
-    }
-  }
+  for await (const events of log) yield* assembled(events, assembler, signal);
 };
+
+/** What comes of the events of a batch. What is before an event that cannot be read is handed out first. */
+export async function* assembled(
+  events: readonly LogEvent[],
+  assembler: Assembler,
+  signal: AbortSignal,
+): AsyncGenerator<StreamBatch> {
+  let ready: StreamMessage[] = [];
+  try {
+    for (const event of events) {
+      const found = assembler.handle(event, signal);
+      if (isReady(found)) {
+        for (const message of found) ready.push(message);
+        continue;
+      }
+      // It may look at what became of the messages before.
+      if (ready.length > 0) yield ready;
+      ready = [];
+      for await (const message of found) yield [message];
+    }
+  } catch (error) {
+    if (ready.length > 0) yield ready;
+    throw error;
+  }
+  if (ready.length > 0) yield ready;
+}
 
 /**
  * How the server is asked for its log: by GTIDs where it has them; at a MariaDB that the position is of, by file and

@@ -1,5 +1,5 @@
 /** The log as the core wants it: what the walsender sends and what the catalog says, in one order. */
-import type { StreamMessage } from '../../replication/change.ts';
+import type { StreamBatch, StreamMessage } from '../../replication/change.ts';
 import type { Assembler } from './assemble.ts';
 import type { CatalogWatch } from './catalog-watch.ts';
 import type { RelationMessage } from './pgoutput.ts';
@@ -15,36 +15,61 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
 }
 
+const none: StreamBatch = [];
+/** Messages that are handed out at once, at most. */
+const batchMessages = 64;
+
 /** Ends only by throwing. */
-export async function* followLog(options: FollowOptions): AsyncGenerator<StreamMessage> {
-  const { wal, watch, signal } = options;
+export async function* followLog(options: FollowOptions): AsyncGenerator<StreamBatch> {
+  const { wal, watch } = options;
   for (;;) {
     const items = await wal.take();
-    for (const item of items) {
-      signal.throwIfAborted();
-      if (item.type === 'relation') {
-        yield* describe(item, options);
-        continue;
-      }
-      // Rows are many, and to await each would cost as much as to decode it.
-      const assembled = assemble(item, options);
-      const message = assembled instanceof Promise ? await assembled : assembled;
-      if (message !== null) yield message;
-    }
-    yield* catalogBetween(options);
+    yield* batches(items, options);
+    const catalog = catalogBetween(options);
+    if (catalog.length > 0) yield catalog;
     // A table that is gone waits until the log up to then was read; an idle server must be asked how far it is.
     if (watch.waits && items.length === 0) wal.ask();
   }
 }
 
-async function* describe(
-  relation: RelationMessage,
+async function* batches(
+  items: readonly StreamItem[],
   options: FollowOptions,
-): AsyncGenerator<StreamMessage> {
+): AsyncGenerator<StreamBatch> {
+  let ready: StreamMessage[] = [];
+  try {
+    for (const item of items) {
+      options.signal.throwIfAborted();
+      if (item.type === 'relation') {
+        ready.push(...(await describe(item, options)));
+        continue;
+      }
+      // Rows are many, and to await each would cost as much as to decode it.
+      const assembled = assemble(item, options);
+      const message = assembled instanceof Promise ? await assembled : assembled;
+      if (message !== null) ready.push(message);
+      if (ready.length < batchMessages && !isLarge(message)) continue;
+      yield ready;
+      ready = [];
+    }
+  } catch (error) {
+    // What was read before it is whole.
+    if (ready.length > 0) yield ready;
+    throw error;
+  }
+  if (ready.length > 0) yield ready;
+}
+
+/** A part of a large transaction: it takes memory, and does not wait for others to be ready. */
+function isLarge(message: StreamMessage | null): boolean {
+  return message?.type === 'transaction' && !message.last;
+}
+
+async function describe(relation: RelationMessage, options: FollowOptions): Promise<StreamBatch> {
   await options.relations.learn(relation);
   // What the log describes now, it describes as of later than what is waiting: a table that joins must be
   // reported before its first change, also in the middle of a transaction.
-  if (options.watch.definition(relation.oid) === null) yield* catalogChange(options, null);
+  return options.watch.definition(relation.oid) === null ? catalogChange(options, null) : none;
 }
 
 type LogMessage = Exclude<StreamItem, { type: 'keepalive' | 'relation' }>;
@@ -100,18 +125,15 @@ function handleAgain(
   }
 }
 
-function* catalogBetween(options: FollowOptions): Generator<StreamMessage> {
+function catalogBetween(options: FollowOptions): StreamBatch {
   const { assembler } = options;
-  if (!assembler.inTransaction) yield* catalogChange(options, assembler.position);
+  return assembler.inTransaction ? none : catalogChange(options, assembler.position);
 }
 
 /** From the event on the stream hands out other tables than before. */
-function* catalogChange(
-  { watch, relations }: FollowOptions,
-  position: bigint | null,
-): Generator<StreamMessage> {
+function catalogChange({ watch, relations }: FollowOptions, position: bigint | null): StreamBatch {
   const events = watch.takeEvents(position);
-  if (events.length === 0) return;
+  if (events.length === 0) return none;
   relations.forget();
-  yield { type: 'catalog', events };
+  return [{ type: 'catalog', events }];
 }

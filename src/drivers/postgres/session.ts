@@ -1,6 +1,6 @@
 /** What lives through one attempt: the connections, what was prepared, and the stream. */
 import { WatcherError } from '../../errors.ts';
-import type { StreamMessage } from '../../replication/change.ts';
+import type { StreamBatch, StreamMessage } from '../../replication/change.ts';
 import type {
   Dump,
   Finding,
@@ -167,7 +167,7 @@ export class PostgresSession {
     return { tables: toSourceTables(tables), chunks, mark };
   }
 
-  async *stream(from: ResumePoint, caller: AbortSignal): AsyncGenerator<StreamMessage> {
+  async *stream(from: ResumePoint, caller: AbortSignal): AsyncGenerator<StreamBatch> {
     const attempt = this.#require();
     const signal = this.#signal(caller);
     const { facts } = attempt.prepared;
@@ -185,16 +185,18 @@ export class PostgresSession {
     try {
       await this.#requireNoGap(attempt, wal, walsender.pid, lsnOf(from.position));
       const assembler = new Assembler(startOf(from), (oid) => relations.lookup(oid));
-      for await (const message of followLog({ wal, assembler, relations, watch, signal })) {
-        if (message.type === 'transaction' && message.last) {
-          this.#handedOut.note(Number(message.xid));
-        }
-        yield message;
+      for await (const batch of followLog({ wal, assembler, relations, watch, signal })) {
+        for (const message of batch) this.#note(message);
+        yield batch;
       }
     } finally {
       clearInterval(interval);
       await wal.close();
     }
+  }
+
+  #note(message: StreamMessage): void {
+    if (message.type === 'transaction' && message.last) this.#handedOut.note(Number(message.xid));
   }
 
   /**

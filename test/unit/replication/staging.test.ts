@@ -4,6 +4,7 @@ import type { Change, StreamMessage, TransactionPart } from '../../../src/replic
 import type { Driver, ResumePoint, StagedLog } from '../../../src/replication/driver.ts';
 import { Attempt } from '../../support/attempt.ts';
 import { MemoryStore, memoryStagedPrefix } from '../../support/memory-sink.ts';
+import { batchesOf } from '../../support/messages.ts';
 import { createScriptedDriver } from '../../support/scripted-driver.ts';
 import { ScriptedSource } from '../../support/scripted-source.ts';
 import { until } from '../../support/until.ts';
@@ -48,7 +49,7 @@ function attemptWith(
 ): Attempt {
   const driver: Driver = createScriptedDriver(source);
   driver.stream = async function* stream(from, signal, staged) {
-    yield* messages({ from, staged });
+    yield* batchesOf(messages({ from, staged }));
     await until(() => signal.aborted, { what: 'the attempt ends', timeoutMs: 60_000 });
     signal.throwIfAborted();
   };

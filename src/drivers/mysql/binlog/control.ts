@@ -11,7 +11,6 @@ export interface Rotate {
 /** COMMIT of a transaction of a transactional engine. */
 export interface Xid {
   readonly type: 'xid';
-  readonly xid: bigint;
 }
 
 /** XA PREPARE, or with `onePhase` XA COMMIT … ONE PHASE. `xid` is in the text form of XA statements. */
@@ -54,8 +53,12 @@ export function parseRotate(reader: ByteReader): Rotate {
   return { type: 'rotate', file, offset };
 }
 
+const xid: Xid = { type: 'xid' };
+
+/** Its number is that of the server's engine: of no use to a reader. */
 export function parseXid(reader: ByteReader): Xid {
-  return { type: 'xid', xid: reader.uint64() };
+  reader.skip(8);
+  return xid;
 }
 
 /** Source: `XA_prepare_event`. The same as `XID::serialize`: X'gtrid',X'bqual',format. */

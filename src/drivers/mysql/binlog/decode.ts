@@ -14,13 +14,16 @@ import {
 } from './header.ts';
 import * as mariadbGtid from './mariadb-gtid.ts';
 import { parseTransactionPayload, type TransactionPayload } from './payload.ts';
-import { parseQuery, type Query } from './query.ts';
+import { type Query, QueryParser } from './query.ts';
 import { ByteReader } from './reader.ts';
 import { parseRows, type RowsEvent, type RowsFormat } from './rows.ts';
-import { SessionParser } from './status-variables.ts';
 import { type TableMap, TableMapParser } from './table-map.ts';
 
-export type EventBody =
+/**
+ * An event without its header. Views in it (`RowsEvent.rows`, `TransactionPayload.payload`) are valid as long as its
+ * bytes.
+ */
+export type BinlogEvent =
   | FormatDescription
   | control.Rotate
   | control.Xid
@@ -38,13 +41,10 @@ export type EventBody =
   | RowsEvent
   | TransactionPayload;
 
-/** Views in an event (`RowsEvent.rows`, `TransactionPayload.payload`) are valid as long as its bytes. */
-export type BinlogEvent = EventBody & { readonly header: EventHeader };
-
 /** The server, as far as it changes how events read. */
 interface Format {
   readonly tableMaps: TableMapParser;
-  readonly sessions: SessionParser;
+  readonly queries: QueryParser;
   readonly mariadb: boolean;
   readonly tableIdBytes: 4 | 6;
 }
@@ -72,7 +72,7 @@ const rowsFormats: ReadonlyMap<number, RowsFormat> = new Map(
   ]),
 );
 
-type Parse = (reader: ByteReader, header: EventHeader, format: Format) => EventBody;
+type Parse = (reader: ByteReader, header: EventHeader, format: Format) => BinlogEvent;
 
 const notice =
   (what: control.Notice['what']): Parse =>
@@ -82,8 +82,8 @@ const notice =
 const parsers: ReadonlyMap<number, Parse> = new Map<number, Parse>([
   [t.formatDescription, parseFormatDescription],
   [t.rotate, control.parseRotate],
-  [t.query, (reader, _, { sessions }) => parseQuery(reader, sessions, false)],
-  [t.mariadbQueryCompressed, (reader, _, { sessions }) => parseQuery(reader, sessions, true)],
+  [t.query, (reader, _, { queries }) => queries.parse(reader)],
+  [t.mariadbQueryCompressed, (reader, _, { queries }) => queries.parseCompressed(reader)],
   [t.xid, control.parseXid],
   [t.xaPrepare, control.parseXaPrepare],
   [t.gtid, gtid.parseGtid],
@@ -136,8 +136,7 @@ export class BinlogDecoder {
    * @throws WatcherError `unsupported_event` when it is damaged, truncated, too long, of an unknown type or a logged
    *   statement that changes rows; `unsupported_value` for a name that is not UTF-8.
    */
-  decode(bytes: Buffer): BinlogEvent {
-    const header = parseHeader(bytes);
+  decode(bytes: Buffer, header = parseHeader(bytes)): BinlogEvent {
     const describesFormat = header.type === t.formatDescription;
     const event = this.#parse(
       header,
@@ -148,8 +147,7 @@ export class BinlogDecoder {
   }
 
   /** Decodes one event of a TRANSACTION_PAYLOAD: they have no checksums. */
-  decodeInner(bytes: Buffer): BinlogEvent {
-    const header = parseHeader(bytes);
+  decodeInner(bytes: Buffer, header = parseHeader(bytes)): BinlogEvent {
     return this.#parse(header, checkedBody(bytes, header, 'none', this.#reader));
   }
 
@@ -158,9 +156,7 @@ export class BinlogDecoder {
     if (parse === undefined) throw unknownEvent(header.type);
     const event = parse(reader, header, this.#format);
     reader.finish();
-    const whole = event as EventBody & { header: EventHeader };
-    whole.header = header;
-    return whole;
+    return event;
   }
 
   #follow(description: FormatDescription): void {
@@ -173,12 +169,12 @@ export class BinlogDecoder {
 }
 
 /** They remember what they have read last. */
-function newParsers(): Pick<Format, 'tableMaps' | 'sessions'> {
-  return { tableMaps: new TableMapParser(), sessions: new SessionParser() };
+function newParsers(): Pick<Format, 'tableMaps' | 'queries'> {
+  return { tableMaps: new TableMapParser(), queries: new QueryParser() };
 }
 
 /** A server that has decrypted the events for us marks it as one that says nothing. */
-function startEncryption(reader: ByteReader, header: EventHeader): EventBody {
+function startEncryption(reader: ByteReader, header: EventHeader): BinlogEvent {
   if ((header.flags & headerFlags.ignorable) !== 0) return control.notice(reader, 'ignorable');
   throw new WatcherError('unsupported_event', {
     message: 'The binlog is encrypted, and the server sends it as it is',

@@ -12,13 +12,13 @@ export interface Gtid {
   readonly tag: string;
   readonly gno: bigint;
   /** When the source of the transaction committed it, in µs since 1970. null: before MySQL 8. */
-  readonly committedAtMicros: bigint | null;
+  readonly committedAtMicros: number | null;
 }
 
 /** Begins a transaction of a server without GTIDs. */
 export interface AnonymousGtid {
   readonly type: 'anonymous_gtid';
-  readonly committedAtMicros: bigint | null;
+  readonly committedAtMicros: number | null;
 }
 
 export function parseGtid(reader: ByteReader): Gtid {
@@ -35,27 +35,29 @@ export function parseAnonymousGtid(reader: ByteReader): AnonymousGtid {
 }
 
 const logicalTimestamps = 2;
-const microsMask = (1n << 55n) - 1n;
-const hasOriginal = 1n << 55n;
+/** Of 56 bits the highest says that the time of the original commit follows. */
+const hasOriginal = 0x80_0000;
 
 /** What servers from 5.7 on have added to the event, one after the other. */
-function gtidTail(reader: ByteReader): bigint | null {
+function gtidTail(reader: ByteReader): number | null {
   if (reader.remaining === 0) return null;
   const kind = reader.uint8();
   if (kind !== logicalTimestamps) throw malformed(`GTID timestamps of kind ${kind}`);
   reader.skip(16); // last_committed, sequence_number
   if (reader.remaining === 0) return null;
-  const immediate = uint56(reader);
-  const original = (immediate & hasOriginal) === 0n ? immediate : uint56(reader);
+  const micros = commitMicros(reader);
   if (reader.remaining > 0) reader.lengthEncoded(); // length of the transaction
   if (reader.remaining > 0 && (reader.uint32() & 0x80000000) !== 0) reader.skip(4); // server versions
   if (reader.remaining > 0) reader.skip(8); // commit group ticket
-  return original & microsMask;
+  return micros;
 }
 
-function uint56(reader: ByteReader): bigint {
+/** At the first server if it says so, else at this one. Exact up to 2^53: the year 2255. */
+function commitMicros(reader: ByteReader): number {
   const low = reader.uint32();
-  return BigInt(low) | (BigInt(reader.uint24()) << 32n);
+  const high = reader.uint24();
+  if ((high & hasOriginal) === 0) return high * 2 ** 32 + low;
+  return reader.uint32() + (reader.uint24() & ~hasOriginal) * 2 ** 32;
 }
 
 /** Field ids count by 1 in the definition; on the wire they are variable-length integers. */
@@ -88,8 +90,10 @@ export function parseTaggedGtid(reader: ByteReader): Gtid {
   const draft: TaggedDraft = { uuid: '', gno: 0n, tag: '', immediate: null, original: null };
   while (reader.remaining > 0) parseTaggedField(reader, Number(readVarUint(reader)), draft);
   if (draft.uuid === '' || draft.gno < 1n) throw malformed('a GTID with no number');
-  const { uuid, gno, tag } = draft;
-  return { type: 'gtid', uuid, tag, gno, committedAtMicros: draft.original ?? draft.immediate };
+  const { uuid, gno, tag, original, immediate } = draft;
+  const micros = original ?? immediate;
+  const committedAtMicros = micros === null ? null : Number(micros);
+  return { type: 'gtid', uuid, tag, gno, committedAtMicros };
 }
 
 interface TaggedDraft {

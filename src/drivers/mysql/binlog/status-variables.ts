@@ -112,22 +112,6 @@ function isFuture(code: number): boolean {
   return (code > 21 && code < 128) || code > 131;
 }
 
-/** Each statement says the same of its session as the one before, nearly always: it is parsed once. */
-export class SessionParser {
-  #bytes: Buffer = Buffer.alloc(0);
-  #session: StatusVariables = parseStatusVariables(this.#bytes);
-
-  parse(reader: ByteReader, length: number): StatusVariables {
-    const start = reader.take(length);
-    const end = start + length;
-    if (this.#bytes.compare(reader.bytes, start, end) !== 0) {
-      this.#bytes = Buffer.from(reader.bytes.subarray(start, end));
-      this.#session = parseStatusVariables(this.#bytes);
-    }
-    return this.#session;
-  }
-}
-
 export function parseStatusVariables(bytes: Buffer): StatusVariables {
   const reader = new ByteReader(bytes);
   const draft: Draft = { sqlMode: null, clientCollation: null, timeZone: null, ddlXid: null };

@@ -84,12 +84,12 @@ export class TableMapParser {
     const known = reader.remaining < 6 ? undefined : this.#known.get(bytes.readUIntLE(offset, 6));
     if (known?.body.compare(bytes, offset, end) === 0) {
       reader.skip(end - offset);
-      return { ...known.map };
+      return known.map;
     }
     const copy = Buffer.from(reader.rest());
     const map = parseTableMap(new ByteReader(copy), options);
     if (this.#known.size >= maxKnown) this.#known.clear();
-    if (copy.length >= 6) this.#known.set(copy.readUIntLE(0, 6), { body: copy, map: { ...map } });
+    if (copy.length >= 6) this.#known.set(copy.readUIntLE(0, 6), { body: copy, map });
     return map;
   }
 }

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { catchUp } from '../../../../src/drivers/mysql/catch-up.ts';
 import { MemoryStaging } from '../../../../src/drivers/mysql/memory-staging.ts';
 import { makeRelation } from '../../../../src/drivers/mysql/relation.ts';
-import type { Change, StreamMessage } from '../../../../src/replication/change.ts';
+import type { Change, StreamBatch, StreamMessage } from '../../../../src/replication/change.ts';
 import type { RowChunk } from '../../../../src/replication/driver.ts';
 import type { MysqlPosition } from '../../../../src/replication/position.ts';
+import { batchesOf } from '../../../support/messages.ts';
 
 const uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
 const shape = { kind: 'integer', wide: false } as const;
@@ -43,8 +44,8 @@ const update = (from: number, id: number, n: number) => ({
 });
 const remove = (id: number) => ({ op: 'delete', old: [`${id}`, '0'] });
 
-async function* log(messages: readonly StreamMessage[]): AsyncGenerator<StreamMessage> {
-  yield* messages;
+async function* log(messages: readonly StreamMessage[]): AsyncGenerator<StreamBatch> {
+  yield messages;
 }
 
 async function* chunks(...rows: (readonly string[])[]): AsyncGenerator<RowChunk> {
@@ -62,7 +63,7 @@ async function settled(messages: readonly StreamMessage[], ...rows: (readonly st
     ids: new Set([relation.tableId]),
     staging: new MemoryStaging(),
   };
-  const overlay = await catchUp({ messages: log(messages), ...options });
+  const overlay = await catchUp({ log: log(messages), ...options });
   if (typeof overlay === 'string') throw new Error(overlay);
   const found: string[] = [];
   let ends = 0;
@@ -141,7 +142,14 @@ test.each([
   const ids = new Set([relation.tableId]);
   const until = { file: 'b.000001', offset: 100 };
   const from = at(1);
-  const result = await catchUp({ messages: messages(), from, contained, until, ids, staging });
+  const result = await catchUp({
+    log: batchesOf(messages()),
+    from,
+    contained,
+    until,
+    ids,
+    staging,
+  });
   expect(typeof result === 'string' ? result : 'settled').toBe(expected);
 });
 
@@ -162,7 +170,7 @@ test('what is staged in the stretch is read back in it, and what is undecided at
   }
   const until = { file: 'b.000001', offset: 100 };
   await catchUp({
-    messages: messages(),
+    log: batchesOf(messages()),
     from: at(1),
     contained,
     until,

@@ -46,7 +46,14 @@ test('an event that was damaged on the way', () => {
     const damaged = bytes.map((each) => Buffer.from(each));
     const event = damaged[index];
     event?.writeUInt8((event.at(-6) ?? 0) ^ 0x10, event.length - 6);
-    expect(() => decode(damaged)).toThrow(expect.objectContaining({ code: 'unsupported_event' }));
+    const before: LogEvent[] = [];
+    const read = () => {
+      const log = new LogDecoder({ checksum: 'crc32', start, skipTo: null });
+      for (const batch of log.batches(damaged)) before.push(...batch);
+    };
+    expect(read).toThrow(expect.objectContaining({ code: 'unsupported_event' }));
+    // What was read before it is whole, and is handed out.
+    expect(before).toEqual(decode(bytes.slice(0, index)));
   }
 });
 
@@ -69,8 +76,7 @@ test('a table that is described in the same bytes again has the same columns, an
   for (const map of maps) {
     for (const other of maps) {
       if (map.columns !== other.columns) continue;
-      const { header: _, ...description } = map;
-      expect(other).toMatchObject(description);
+      expect(other).toEqual(map);
     }
   }
   expect(new Set(maps.map(({ columns }) => columns)).size).toBeLessThan(maps.length);

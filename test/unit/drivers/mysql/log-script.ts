@@ -1,6 +1,6 @@
 /** A log that a test writes event by event, tables that it knows, and an assembler that reads it. */
 import { Assembler, type AssemblerOptions } from '../../../../src/drivers/mysql/assemble.ts';
-import type { BinlogEvent, EventBody } from '../../../../src/drivers/mysql/binlog/decode.ts';
+import type { BinlogEvent } from '../../../../src/drivers/mysql/binlog/decode.ts';
 import type { LogEvent } from '../../../../src/drivers/mysql/log-event.ts';
 import type { LogTable, LogTables } from '../../../../src/drivers/mysql/log-table.ts';
 import { MemoryStaging } from '../../../../src/drivers/mysql/memory-staging.ts';
@@ -67,18 +67,18 @@ export class LogScript {
     this.offset = offset;
   }
 
-  add(body: EventBody): this {
+  add(body: BinlogEvent): this {
     const start = this.offset;
     this.offset += 100;
     return this.#push(body, start, this.offset);
   }
 
   /** Not in the file. */
-  artificial(body: EventBody): this {
+  artificial(body: BinlogEvent): this {
     return this.#push(body, this.offset, this.offset);
   }
 
-  gtid(gno: number, tag = '', committedAtMicros: bigint | null = 5_000_000n): this {
+  gtid(gno: number, tag = '', committedAtMicros: number | null = 5_000_000): this {
     return this.add({ type: 'gtid', uuid, tag, gno: BigInt(gno), committedAtMicros });
   }
 
@@ -89,7 +89,7 @@ export class LogScript {
   mariadb(
     gtid: string,
     standalone = false,
-    xa: Extract<EventBody, { type: 'mariadb_gtid' }>['xa'] = null,
+    xa: Extract<BinlogEvent, { type: 'mariadb_gtid' }>['xa'] = null,
   ): this {
     const [domain = 0, serverId = 0, sequence = 0] = gtid.split('-').map(Number);
     return this.add({
@@ -106,11 +106,9 @@ export class LogScript {
   query(sql: string, schema = 'db'): this {
     return this.add({
       type: 'query',
-      threadId: 1,
-      errorCode: 0,
       schema,
       sql,
-      session: {} as Extract<EventBody, { type: 'query' }>['session'],
+      session: {} as Extract<BinlogEvent, { type: 'query' }>['session'],
     });
   }
 
@@ -130,7 +128,7 @@ export class LogScript {
   }
 
   xid(): this {
-    return this.add({ type: 'xid', xid: 9n });
+    return this.add({ type: 'xid' });
   }
 
   heartbeat(offset = this.offset): this {
@@ -147,10 +145,10 @@ export class LogScript {
     return this.artificial({ type: 'rotate', file, offset: 4 });
   }
 
-  #push(body: EventBody, start: number, end: number): this {
+  #push(body: BinlogEvent, start: number, end: number): this {
     const { timestamp } = this;
     const header = { timestamp, type: 0, serverId: 1, sizeBytes: 100, nextOffset: 0, flags: 0 };
-    this.events.push({ event: { ...body, header } as BinlogEvent, file: this.file, start, end });
+    this.events.push({ event: body, header, file: this.file, start, end });
     return this;
   }
 }
@@ -162,7 +160,7 @@ const emptyMap = {
   fullMetadata: true,
 } as const;
 
-function rowsOf(tableId: number, ids: readonly unknown[]): EventBody {
+function rowsOf(tableId: number, ids: readonly unknown[]): BinlogEvent {
   return {
     type: 'rows',
     op: 'insert',

@@ -19,27 +19,21 @@ function header(fields: Partial<EventHeader>): EventHeader {
   };
 }
 
-const xid = (fields: Partial<EventHeader>): BinlogEvent => ({
-  type: 'xid',
-  xid: 1n,
-  header: header(fields),
-});
-const rotate = (file: string, offset: number, fields: Partial<EventHeader>): BinlogEvent => ({
-  type: 'rotate',
-  file,
-  offset,
-  header: header(fields),
-});
-const heartbeat = (file: string, offset: number | null, nextOffset: number): BinlogEvent => ({
-  type: 'heartbeat',
-  file,
-  offset,
-  header: header({ nextOffset }),
-});
+type Headed = readonly [BinlogEvent, EventHeader];
 
-function places(tracker: PlaceTracker, list: readonly BinlogEvent[]): unknown[] {
-  return list.map((event) => {
-    const { file, start, end } = tracker.locate(event);
+const xid = (fields: Partial<EventHeader>): Headed => [{ type: 'xid' }, header(fields)];
+const rotate = (file: string, offset: number, fields: Partial<EventHeader>): Headed => [
+  { type: 'rotate', file, offset },
+  header(fields),
+];
+const heartbeat = (file: string, offset: number | null, nextOffset: number): Headed => [
+  { type: 'heartbeat', file, offset },
+  header({ nextOffset }),
+];
+
+function places(tracker: PlaceTracker, list: readonly Headed[]): unknown[] {
+  return list.map((headed) => {
+    const { file, start, end } = tracker.locate(...headed);
     return [file, start, end];
   });
 }
@@ -110,14 +104,10 @@ test('events that MariaDB leaves out, and offsets that MariaDB 11.4 leaves out',
 });
 
 test('what the server makes up for the connection is nowhere in the file', () => {
-  const list: BinlogEvent[] = [
-    {
-      type: 'mariadb_gtid_list',
-      gtids: [],
-      header: header({ nextOffset: 900, flags: artificial }),
-    },
-    { type: 'notice', what: 'ignorable', header: header({ flags: ignorable }) },
-  ] as unknown as BinlogEvent[];
+  const list: Headed[] = [
+    [{ type: 'mariadb_gtid_list', gtids: [] }, header({ nextOffset: 900, flags: artificial })],
+    [{ type: 'notice', what: 'ignorable' }, header({ flags: ignorable })],
+  ];
   expect(places(new PlaceTracker({ file: 'b.1', offset: 200 }), list)).toEqual([
     ['b.1', 200, 200],
     ['b.1', 200, 200],

@@ -28,8 +28,8 @@ function outline(list: readonly BinlogEvent[]): string[] {
   });
 }
 
-function of<T extends BinlogEvent['type']>(list: readonly BinlogEvent[], type: T) {
-  return list.filter((event): event is Extract<BinlogEvent, { type: T }> => event.type === type);
+function of<E extends BinlogEvent, T extends E['type']>(list: readonly E[], type: T) {
+  return list.filter((event): event is Extract<E, { type: T }> => event.type === type);
 }
 
 describe('what a connection sends at its start', () => {
@@ -83,7 +83,7 @@ describe('transactions', () => {
       expect(Math.abs(Number(committedAtMicros) / 1e6 - header.timestamp)).toBeLessThan(2);
     }
     const alter = of(list, 'query').find(({ sql }) => sql.startsWith('alter'));
-    expect(alter).toMatchObject({ schema: 'f', errorCode: 0, session: { ansiQuotes: true } });
+    expect(alter).toMatchObject({ schema: 'f', session: { ansiQuotes: true } });
     expect(alter?.session.ddlXid).toBeGreaterThan(0n);
     expect(of(list, 'query')[0]?.session).toMatchObject({ ansiQuotes: false, ddlXid: null });
   });
@@ -126,7 +126,7 @@ describe('transactions', () => {
 
   test('anonymous transactions', () => {
     const [gtid] = of(events('mysql-9.7/anonymous'), 'anonymous_gtid');
-    expect(gtid?.committedAtMicros).toBeGreaterThan(0n);
+    expect(gtid?.committedAtMicros).toBeGreaterThan(0);
   });
 
   test('statements that are logged as statements', () => {

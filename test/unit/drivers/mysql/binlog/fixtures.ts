@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { BinlogDecoder, type BinlogEvent } from '../../../../../src/drivers/mysql/binlog/decode.ts';
+import { type EventHeader, parseHeader } from '../../../../../src/drivers/mysql/binlog/header.ts';
 import { type BinlogRow, RowDecoder } from '../../../../../src/drivers/mysql/binlog/row-images.ts';
 import type { TableMap } from '../../../../../src/drivers/mysql/binlog/table-map.ts';
 import type { ColumnHints } from '../../../../../src/drivers/mysql/binlog/values/codec.ts';
@@ -33,9 +34,14 @@ export function hasFixture(path: string): boolean {
   return existsSync(new URL(`${path}.hex`, root));
 }
 
-export function events(path: string): BinlogEvent[] {
+export type HeadedEvent = BinlogEvent & { readonly header: EventHeader };
+
+export function events(path: string): HeadedEvent[] {
   const decoder = new BinlogDecoder('crc32');
-  return eventBytes(path).map((bytes) => decoder.decode(bytes));
+  return eventBytes(path).map((bytes) => ({
+    ...decoder.decode(bytes),
+    header: parseHeader(bytes),
+  }));
 }
 
 export function selected(path: string): Record<string, SelectedTable> {
