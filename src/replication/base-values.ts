@@ -15,30 +15,33 @@ export interface TableChange {
 }
 
 export class BaseValues {
+  /** Of changes that are whole, which is nearly all of them. */
+  static readonly #none = new BaseValues();
   readonly #values = new Map<string, string | null>();
 
   /** Reads what the changes will need; at once, if that need not come from etcd. `null` values are keys that do not exist. */
   static gather(
     changes: Iterable<TableChange>,
     overlay: Overlay,
-    read: Sink['read'],
+    sink: Pick<Sink, 'read'>,
     signal: AbortSignal,
   ): BaseValues | Promise<BaseValues> {
-    const bases = new BaseValues();
+    let bases = BaseValues.#none;
     let unknown: Set<string> | null = null;
     for (const { table, change } of changes) {
       if (change.op !== 'update' || isFull(change.row)) continue;
+      if (bases === BaseValues.#none) bases = new BaseValues();
       const key = table.mapper.keyOf(change.old ?? change.row);
       if (bases.#values.has(key)) continue;
       const pending = overlay.lookup(key, table.mapper.prefix);
       bases.#values.set(key, pending ?? null);
       if (pending === undefined) unknown = (unknown ?? new Set()).add(key);
     }
-    return unknown === null ? bases : bases.#read([...unknown], read, signal);
+    return unknown === null ? bases : bases.#read([...unknown], sink, signal);
   }
 
-  async #read(keys: string[], read: Sink['read'], signal: AbortSignal): Promise<BaseValues> {
-    for (const [key, value] of await read(keys, signal)) this.#values.set(key, value);
+  async #read(keys: string[], sink: Pick<Sink, 'read'>, signal: AbortSignal): Promise<BaseValues> {
+    for (const [key, value] of await sink.read(keys, signal)) this.#values.set(key, value);
     return this;
   }
 

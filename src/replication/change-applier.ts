@@ -30,8 +30,8 @@ export interface ApplierOptions {
    * become durable; further changes of the table in this transaction are left out.
    */
   readonly dumpAgain: (table: TableState) => void;
-  /** Resolves once everything that was read before this transaction is durable. */
-  readonly caughtUp: () => Promise<void>;
+  /** Resolves once everything that was read before the transaction is durable. */
+  readonly caughtUp: (transaction: TransactionOps) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +50,7 @@ export class ChangeApplier {
   /** Must be awaited before the next call, where there is something to wait for. @returns undefined when all is applied. */
   apply(changes: readonly TableChange[]): Promise<void> | undefined {
     const { overlay, sink, signal } = this.#options;
-    const bases = BaseValues.gather(changes, overlay, sink.read.bind(sink), signal);
+    const bases = BaseValues.gather(changes, overlay, sink, signal);
     if (bases instanceof Promise || changes.some(({ change }) => change.op === 'truncate')) {
       return this.#applyInTime(changes, bases);
     }
@@ -191,7 +191,7 @@ export class ChangeApplier {
   async #isLarge(prefix: string): Promise<boolean> {
     const { sink, signal, caughtUp } = this.#options;
     if ((await sink.count(prefix, signal)) <= largeClearKeys) return false;
-    await caughtUp();
+    await caughtUp(this.#ops);
     return (await sink.count(prefix, signal)) > largeClearKeys;
   }
 }

@@ -52,8 +52,10 @@ function fullRow(
 
 export function keyOps(mapped: MappedRow, prefix: string): KeyOp[] {
   const { oldKey, newKey, value } = mapped;
-  const ops: KeyOp[] = [];
-  if (oldKey !== null && oldKey !== newKey) ops.push({ kind: 'delete', key: oldKey, prefix });
-  if (newKey !== null && value !== null) ops.push({ kind: 'put', key: newKey, value, prefix });
-  return ops;
+  const put: KeyOp | null =
+    newKey === null || value === null ? null : { kind: 'put', key: newKey, value, prefix };
+  // An array that has grown takes room for many more.
+  if (oldKey === null || oldKey === newKey) return put === null ? [] : [put];
+  const gone: KeyOp = { kind: 'delete', key: oldKey, prefix };
+  return put === null ? [gone] : [gone, put];
 }

@@ -116,9 +116,9 @@ export class Section {
   /** Applies a later section on top of this one. */
   merge(later: Section): void {
     for (const range of later.clears) this.#merge(range);
-    for (const [key, op] of later.ops) {
-      this.#remove(key);
-      this.ops.set(key, op);
+    for (const op of later.ops.values()) {
+      this.#remove(op.key);
+      this.ops.set(op.key, op);
     }
     // Measured when they were added to the other one.
     this.#opBytes += later.#opBytes;

@@ -19,14 +19,14 @@ import type {
   TransactionPart,
   Warning,
 } from './change.ts';
-import { ChangeApplier } from './change-applier.ts';
+import { type ApplierOptions, ChangeApplier } from './change-applier.ts';
 import type { Driver } from './driver.ts';
 import type { Mutex } from './mutex.ts';
 import type { Overlay } from './overlay.ts';
 import type { Redumps } from './redumps.ts';
 import type { Sink } from './sink.ts';
 import { stage } from './staging.ts';
-import type { TableState, Tables } from './tables.ts';
+import type { Tables } from './tables.ts';
 import { TransactionOps } from './transaction-ops.ts';
 import type { Writer } from './writer.ts';
 
@@ -63,11 +63,20 @@ interface OpenTransaction {
 
 export class StreamReader {
   readonly #options: StreamReaderOptions;
+  readonly #applying: ApplierOptions;
   #open: OpenTransaction | null = null;
   #resumedMessages: number;
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
+    const { sink, overlay, writer, redumps, signal } = options;
+    this.#applying = {
+      sink,
+      overlay,
+      dumpAgain: (table) => redumps.want(table.id, table.name),
+      caughtUp: (transaction) => writer.flushedBefore(transaction),
+      signal,
+    };
     this.#resumedMessages = options.resumedMessages;
   }
 
@@ -149,14 +158,12 @@ export class StreamReader {
   }
 
   #begin(part: TransactionPart): OpenTransaction {
-    const { sink, overlay, signal, writer, redumps } = this.#options;
+    const { sink, writer, redumps } = this.#options;
     const messages = this.#resumedMessages;
     this.#resumedMessages = 0;
     const { commit, committedAt } = part;
     const ops = new TransactionOps({ commit, committedAt, messages, limits: sink.limits });
-    const dumpAgain = (table: TableState): void => redumps.want(table.id, table.name);
-    const caughtUp = (): Promise<void> => writer.flushedBefore(ops);
-    const applier = new ChangeApplier(ops, { sink, overlay, dumpAgain, caughtUp, signal });
+    const applier = new ChangeApplier(ops, this.#applying);
     this.#open = { ops, applier, resumed: messages > 0, held: false };
     redumps.transactionOpen = true;
     if (!part.last || messages > 0) writer.push(ops);
@@ -179,11 +186,16 @@ export class StreamReader {
 
   /** Finds the changes that are applied now; puts the others where they wait. */
   #sort(part: TransactionPart, open: OpenTransaction): TableChange[] {
-    const applied: TableChange[] = [];
-    for (const change of part.changes) {
+    const { changes } = part;
+    const applied = new Array<TableChange>(changes.length);
+    let count = 0;
+    for (const change of changes) {
       const placed = this.#route(part, change, open);
-      if (placed !== null) applied.push(placed);
+      if (placed === null) continue;
+      applied[count] = placed;
+      count += 1;
     }
+    applied.length = count;
     return applied;
   }
 

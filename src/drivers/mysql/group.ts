@@ -104,7 +104,9 @@ export class Group {
         full ??= [];
         full.push(this.#cut(change.messagesBefore, event));
       }
-      this.#changes.push(change);
+      // An array that has grown takes room for many more.
+      if (this.#changes.length === 0) this.#changes = [change];
+      else this.#changes.push(change);
       this.#bytes += bytes;
     }
     return full ?? none;
@@ -164,7 +166,7 @@ export class Group {
   part(position: MysqlPosition | null, { header }: LogEvent): TransactionPart {
     const { xid, committedAtMicros: micros, skip } = this.start;
     const releases = position === null ? null : this.releases;
-    return {
+    const part: TransactionPart = {
       type: 'transaction',
       xid,
       commit: this.commit,
@@ -174,8 +176,8 @@ export class Group {
       last: position !== null,
       changes: this.#changes,
       messages: this.messages,
-      ...(releases !== null && { staging: { op: 'release', id: releases } }),
     };
+    return releases === null ? part : { ...part, staging: { op: 'release', id: releases } };
   }
 
   /** @param messages rows before the one that begins the next part */

@@ -214,14 +214,17 @@ class Tables implements LogTables {
       read: (event, messagesBefore) => {
         const decoded = this.#decode(reader, event, map, definition);
         if (decoded === null) return passed.read(event, messagesBefore);
-        const changes: Change[] = [];
+        const changes = new Array<Change>(decoded.length);
+        let count = 0;
         for (let at = 0; at < decoded.length; at += 1) {
           const row = decoded[at] as BinlogRow;
           const change = reader.change(row, messagesBefore + at);
           if (change === null) continue;
-          changes.push(change);
-          parent?.see(change.op, () => reader.differs(row));
+          changes[count] = change;
+          count += 1;
+          if (parent !== null) parent.see(change.op, () => reader.differs(row));
         }
+        changes.length = count;
         return { rows: decoded.length, changes };
       },
     };

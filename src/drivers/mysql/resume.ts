@@ -13,6 +13,9 @@ import { isOfServer, serverOf } from './server.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { mysqlPosition } from './snapshot-mark.ts';
 
+const isDone = { state: 'done', skip: 0 } as const;
+const isNew = { state: 'new', skip: 0 } as const;
+
 export type GroupGtid = Gtid | MariadbGtidEvent;
 
 interface HalfWritten {
@@ -54,9 +57,9 @@ export class Resume {
     place: LogPlace,
     done: boolean,
   ): Pick<GroupStart, 'state' | 'skip'> {
-    if (done) return { state: 'done', skip: 0 };
+    if (done) return isDone;
     const partial = this.#partial;
-    if (partial === null) return { state: 'new', skip: 0 };
+    if (partial === null) return isNew;
     if (!this.#isPartial(partial, gtid, place)) return { state: 'early', skip: 0 };
     this.#partial = null;
     return { state: 'partial', skip: partial.messages };

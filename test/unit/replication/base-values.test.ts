@@ -31,7 +31,7 @@ function record(overlay: Overlay, op: KeyOp, owner: Section): void {
 
 async function gathered(store: MemoryStore, overlay: Overlay, ...changes: TableChange[]) {
   const sink = store.sink();
-  return BaseValues.gather(changes, overlay, sink.read.bind(sink), signal);
+  return BaseValues.gather(changes, overlay, sink, signal);
 }
 
 test('bases that are only in etcd are read at once, at the old key', async () => {

@@ -85,15 +85,19 @@ export class RowDecoder {
       throw malformed(`rows of ${event.columnCount} columns, and a table map of another number`);
     }
     const reader = this.#reader.reset(event.rows);
-    const rows: BinlogRow[] = [];
-    while (reader.remaining > 0) {
-      const start = reader.offset;
-      const before = event.before === null ? null : this.#image(reader, event.before, this.#before);
-      const after = event.after === null ? null : this.#afterImage(reader, event);
-      if (reader.offset === start) throw malformed('a row without bytes');
-      rows.push({ before, after });
-    }
+    if (reader.remaining === 0) return [];
+    // Most events have one row, and an array that has grown takes room for many more.
+    const rows = [this.#row(reader, event)];
+    while (reader.remaining > 0) rows.push(this.#row(reader, event));
     return rows;
+  }
+
+  #row(reader: ByteReader, event: RowsEvent): BinlogRow {
+    const start = reader.offset;
+    const before = event.before === null ? null : this.#image(reader, event.before, this.#before);
+    const after = event.after === null ? null : this.#afterImage(reader, event);
+    if (reader.offset === start) throw malformed('a row without bytes');
+    return { before, after };
   }
 
   #afterImage(reader: ByteReader, { after, partialJson }: RowsEvent): AfterValues | null {
