@@ -22,22 +22,33 @@ export function loadZstd(): Promise<void> {
  * Groups of events, from header to end, as they get out; they stay valid. For `BinlogDecoder.decodeInner`.
  * @throws WatcherError `unsupported_event` when the payload is damaged.
  */
-export function* payloadEvents(payload: TransactionPayload): Generator<readonly Buffer[]> {
+export function payloadEvents(payload: TransactionPayload): Iterable<readonly Buffer[]> {
+  const { compression, uncompressedBytes, payload: bytes } = payload;
+  if (compression === 'none') return [eventsOf(bytes, uncompressedBytes)];
+  if (uncompressedBytes === 0 || uncompressedBytes > smallBytes) return inPieces(payload);
+  return [eventsOf(asBuffer(zstd.decode(bytes, uncompressedBytes)), uncompressedBytes)];
+}
+
+function eventsOf(bytes: Buffer, uncompressedBytes: number): readonly Buffer[] {
+  const splitter = new PayloadSplitter();
+  const events = splitter.push(bytes);
+  splitter.finish();
+  if (bytes.length !== uncompressedBytes) throw damaged();
+  return events;
+}
+
+function* inPieces({
+  payload,
+  uncompressedBytes,
+}: TransactionPayload): Generator<readonly Buffer[]> {
   const splitter = new PayloadSplitter();
   let bytes = 0;
-  for (const piece of uncompressed(payload)) {
+  for (const piece of new Decompression(payload)) {
     bytes += piece.length;
     yield splitter.push(piece);
   }
   splitter.finish();
-  if (bytes !== payload.uncompressedBytes) throw damaged();
-}
-
-function uncompressed(payload: TransactionPayload): Iterable<Buffer> {
-  const { compression, uncompressedBytes, payload: bytes } = payload;
-  if (compression === 'none') return [bytes];
-  if (uncompressedBytes === 0 || uncompressedBytes > smallBytes) return new Decompression(bytes);
-  return [asBuffer(zstd.decode(bytes, uncompressedBytes))];
+  if (bytes !== uncompressedBytes) throw damaged();
 }
 
 /** zstddec looks at no error: it goes round for ever, and gives out nothing. */

@@ -61,6 +61,9 @@ export class LogDecoder {
   readonly #decoder: BinlogDecoder;
   readonly #tracker: PlaceTracker;
   #skipTo: LogRequest['skipTo'];
+  #batch: LogEvent[] = [];
+  /** Of compressed transactions, in the batch. */
+  #unpackedBytes = 0;
 
   constructor({ checksum, start, skipTo }: Omit<LogRequest, 'command'>) {
     this.#decoder = new BinlogDecoder(checksum);
@@ -70,28 +73,28 @@ export class LogDecoder {
 
   /** Few at a time, so that events are gone before the next are made: what lives for a moment costs next to nothing. */
   *batches(arrived: readonly Buffer[]): Generator<readonly LogEvent[]> {
-    let batch: LogEvent[] = [];
     try {
       for (const bytes of arrived) {
         const located = this.#next(bytes);
         if (located === null) continue;
         if (located.event.type === 'transaction_payload') {
-          if (batch.length > 0) yield batch;
-          batch = [];
-          yield* this.#unpacked(located, located.event);
-          continue;
-        }
-        batch.push(located);
-        if (batch.length < batchEvents) continue;
-        yield batch;
-        batch = [];
+          yield* this.#unpack(located, located.event);
+        } else this.#batch.push(located);
+        if (this.#batch.length >= batchEvents) yield this.#take();
       }
     } catch (error) {
       // What was read before it is whole.
-      if (batch.length > 0) yield batch;
+      if (this.#batch.length > 0) yield this.#take();
       throw error;
     }
-    if (batch.length > 0) yield batch;
+    if (this.#batch.length > 0) yield this.#take();
+  }
+
+  #take(): readonly LogEvent[] {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#unpackedBytes = 0;
+    return batch;
   }
 
   /** @returns null: it lies before what was asked for */
@@ -101,24 +104,20 @@ export class LogDecoder {
     return this.#isSkipped(located) ? null : located;
   }
 
-  /** The events of a compressed transaction. */
-  *#unpacked(located: LogEvent, payload: TransactionPayload): Generator<readonly LogEvent[]> {
-    const { file, start, end } = located;
-    let batch: LogEvent[] = [];
-    let unpackedBytes = 0;
+  /** The events of a compressed transaction; what is large is handed out before the rest is unpacked. */
+  *#unpack(
+    { file, start, end }: LogEvent,
+    payload: TransactionPayload,
+  ): Generator<readonly LogEvent[]> {
     for (const group of payloadEvents(payload)) {
       for (const inner of group) {
         const header = parseHeader(inner);
         const event = this.#decoder.decodeInner(inner, header);
-        batch.push({ event, header, file, start, end });
-        unpackedBytes += inner.length;
+        this.#batch.push({ event, header, file, start, end });
+        this.#unpackedBytes += inner.length;
       }
-      if (unpackedBytes < batchBytes) continue;
-      yield batch;
-      batch = [];
-      unpackedBytes = 0;
+      if (this.#unpackedBytes >= batchBytes) yield this.#take();
     }
-    if (batch.length > 0) yield batch;
   }
 
   /** What is in the file before the place that could not be asked for. */
