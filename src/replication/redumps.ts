@@ -142,10 +142,12 @@ export class Redumps {
     const asked = new Map(this.#wanted);
     const ids = [...asked.keys()];
     this.#wanted.clear();
+    // Those of now: of one that leaves while it is waited, rows may be queued behind what is waited for.
+    const leaving = tables.leaving();
     await this.#boundary(async () => undefined);
     await this.#options.writer.flushed();
     const copy = this.#copy();
-    for (const [id, record] of tables.leaving()) {
+    for (const [id, record] of leaving) {
       for (const prefix of record.prefixes) await copy.sweepOld(prefix);
       tables.forget(id);
     }

@@ -16,6 +16,9 @@ import {
   type ScriptedSource,
 } from './scripted-source.ts';
 
+/** As of a real one: what is there already comes together. */
+const batchMessages = 16;
+
 /** A driver for one attempt over a source in memory: it plays what the test scripted there. */
 export function createScriptedDriver(source: ScriptedSource): Driver {
   return new ScriptedDriver(source);
@@ -88,13 +91,21 @@ class ScriptedDriver implements Driver {
 
   async *stream(from: ResumePoint, signal: AbortSignal): AsyncGenerator<StreamBatch> {
     this.#source.calls.push('stream');
-    for (let at = 0; ; at += 1) {
+    for (let at = 0; ; ) {
       while (at >= this.#source.log.length) {
         await this.#source.appended(signal);
         signal.throwIfAborted();
       }
       signal.throwIfAborted();
-      const batch = [...this.#entry(at, from)];
+      const batch: StreamMessage[] = [];
+      try {
+        for (; at < this.#source.log.length && batch.length < batchMessages; at += 1) {
+          batch.push(...this.#entry(at, from));
+        }
+      } catch (error) {
+        if (batch.length > 0) yield batch;
+        throw error;
+      }
       if (batch.length > 0) yield batch;
     }
   }

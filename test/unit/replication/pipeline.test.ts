@@ -614,6 +614,28 @@ test('tables come and go: an unknown one is dumped, a dropped one leaves no key'
   expect(store.values('/s/n/')).toEqual({ '/s/n/1': '{"id":1,"v":1}' });
 });
 
+test('a table is dropped while a dump waits for what was read before: rows of it that are queued leave no key', async () => {
+  const source = shop();
+  const store = new MemoryStore();
+  await using attempt = new Attempt(source, store);
+  await streaming(attempt);
+  const { closed, open } = gate();
+  store.fault = (batch) => (batch.ops.has('/s/a/4') ? closed : null);
+  source.commit({ op: 'insert', table: 'a', row: ['4', '40'] });
+  source.catalog({ kind: 'redump', tableId: 'a', table: 'public.a', reason: 'x' });
+  await turns();
+  source.commit({ op: 'insert', table: 'b', row: ['2', '2'] });
+  source.tables.delete('b');
+  source.catalog({ kind: 'drop', tableId: 'b', table: 'public.b' });
+  await turns();
+  open();
+  await attempt.until('its keys are gone', () => !store.rows.has('/s/b/1'));
+  source.heartbeat();
+  await attempt.caughtUp();
+  await attempt.until('the table is gone', () => store.tables.b === undefined);
+  expect(store.keys('/s/')).toEqual(['/s/a/1', '/s/a/2', '/s/a/3', '/s/a/4']);
+});
+
 test('other keys under the prefix refuse the first dump, unless they may be adopted', async () => {
   const source = shop();
   const store = new MemoryStore();
