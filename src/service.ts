@@ -157,11 +157,11 @@ function reloadTarget(
       await supervisor.remove(name);
       syncs.delete(name);
     },
-    change(sync, config) {
+    change(sync, config, ready) {
       const { board, replicator, coordination, log } = syncs.get(sync.name) as AssembledSync;
       board.driver = sync.driver;
       coordination.configure(digestOf(sync, config));
-      replicator.reconfigure(settingsOf(sync, config, shared, log));
+      return replicator.reconfigure(settingsOf(sync, config, shared, log), ready);
     },
     add(sync, config) {
       const added = assembleSync(sync, config, shared);

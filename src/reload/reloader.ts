@@ -3,8 +3,9 @@
  *
  *   1. a file that is not valid changes nothing
  *   2. removed syncs stop, and are waited for: an added or changed one may take over their slot or their keys
- *   3. changed syncs go on with their new configuration, added ones start
- *   4. whoever follows the configuration is told
+ *   3. changed syncs stop writing, and are waited for: another one may take over their tables, with the keys of these
+ *   4. changed syncs go on with their new configuration, added ones start
+ *   5. whoever follows the configuration is told
  */
 import type { Config, SyncConfig } from '../config/config.ts';
 import {
@@ -31,8 +32,11 @@ import { removedLeftover, replacedLeftover } from './leftovers.ts';
 export interface ReloadTarget {
   /** Resolves once it has stopped. */
   remove(sync: SyncConfig): Promise<void>;
-  /** @param config What is in force from now on. */
-  change(sync: SyncConfig, config: Config): void;
+  /**
+   * @param config What is in force from now on. @param ready It goes on once this resolves.
+   * @returns resolves when it writes nothing by its old configuration any more
+   */
+  change(sync: SyncConfig, config: Config, ready: Promise<void>): Promise<void>;
   add(sync: SyncConfig, config: Config): void;
 }
 
@@ -107,7 +111,7 @@ export class Reloader implements ConfigControl {
     if (this.#closed) return done;
     this.#config = diff.effective;
     await Promise.all(diff.removed.map((sync) => target.remove(sync)));
-    for (const { after } of diff.changed) target.change(after, diff.effective);
+    await this.#change(diff);
     for (const sync of diff.added) target.add(sync, diff.effective);
     for (const listener of this.#listeners) listener(diff.effective);
     const { added, removed, changed, unchanged, restartRequired } = done;
@@ -116,6 +120,19 @@ export class Reloader implements ConfigControl {
       'the configuration was reloaded',
     );
     return done;
+  }
+
+  async #change({ changed, effective }: ConfigDiff): Promise<void> {
+    const { target } = this.#options;
+    let release = (): void => {};
+    const ready = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    try {
+      await Promise.all(changed.map(({ after }) => target.change(after, effective, ready)));
+    } finally {
+      release();
+    }
   }
 
   #compareOrLog(): ConfigDiff {

@@ -36,7 +36,6 @@ async function probe(
   signal: AbortSignal,
 ): Promise<SourceStatus | null> {
   const { board, createDriver, wakeup, log } = options;
-  const driver = await createDriver();
   // Not AbortSignal.timeout: Node 20 may collect it while only AbortSignal.any refers to it.
   const over = new AbortController();
   const end = (): void => over.abort(new Error('no answer in time'));
@@ -46,7 +45,12 @@ async function probe(
   const both = AbortSignal.any([signal, over.signal]);
   try {
     await lookUp(options, both);
-    return await driver.probe(board.position, both);
+    const driver = await createDriver();
+    try {
+      return await driver.probe(board.position, both);
+    } finally {
+      await driver.close();
+    }
   } catch (error) {
     log.debug({ err: error }, 'the source cannot be asked how much log it retains');
     return null;
@@ -54,7 +58,6 @@ async function probe(
     clearTimeout(timer);
     end();
     await ordered;
-    await driver.close();
   }
 }
 

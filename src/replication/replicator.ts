@@ -9,6 +9,7 @@ import { nextDelayMs } from './backoff.ts';
 import type { DumpRequest, Lead, SyncOrders } from './coordination.ts';
 import type { Driver } from './driver.ts';
 import { type DropOrder, type DropReport, dropSync } from './drop-sync.ts';
+import { followOrders } from './follow-orders.ts';
 import { probeUntil } from './idle-probe.ts';
 import { Leadership } from './leadership.ts';
 import { nextState, type SyncEvent } from './lifecycle.ts';
@@ -18,11 +19,9 @@ import type { ReplicatorOptions, ReplicatorSettings } from './replicator-options
 import type { SyncStatus } from './status.ts';
 import { Wakeup } from './wakeup.ts';
 
-/** A fault of etcd while orders are followed is looked at again after this long. */
-const ordersRetryMs = 1_000;
-
 /** Why an attempt was ended, when another is to follow it with other settings. */
 const reconfigured = new Error('the sync has another configuration now');
+const ended = Promise.resolve();
 
 export class Replicator {
   #options: ReplicatorOptions;
@@ -31,6 +30,10 @@ export class Replicator {
   readonly #orders: OrderBook;
   #control: StreamControl | null = null;
   #attempt: AbortController | null = null;
+  /** Resolves when the attempt that runs has ended. */
+  #attempted = ended;
+  /** What the next attempt waits for. */
+  #ready = ended;
   #failures = 0;
   /** True while the attempt follows one after which only a person could help. */
   #gaveUp = false;
@@ -81,12 +84,17 @@ export class Replicator {
     this.#wake();
   }
 
-  /** From now on with these settings: an attempt that runs is ended, and a fresh one follows under the same leadership. */
-  reconfigure(settings: ReplicatorSettings): void {
+  /**
+   * From now on with these settings: an attempt that runs is ended, and a fresh one follows under the same leadership, once
+   * `ready` resolves. Resolves itself when nothing is written by the old settings any more.
+   */
+  reconfigure(settings: ReplicatorSettings, ready: Promise<void> = ended): Promise<void> {
     this.#options = { ...this.#options, ...settings };
     this.#orders.autostart = settings.autostart;
+    this.#ready = ready;
     if (this.#orders.wantsToRun) this.#attempt?.abort(reconfigured);
     this.#wake();
+    return this.#attempted;
   }
 
   /** @throws WatcherError; see `dropSync`. */
@@ -112,31 +120,21 @@ export class Replicator {
     return probeUntil(condition, options, signal);
   }
 
-  async #followOrders(signal: AbortSignal): Promise<void> {
+  #followOrders(signal: AbortSignal): Promise<void> {
     const { coordination, onEtcdContact, log } = this.#options;
-    while (!signal.aborted) {
-      try {
-        for await (const orders of coordination.orders(signal)) {
-          onEtcdContact(null);
-          this.#obey(orders);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        const known = toWatcherError(error);
-        onEtcdContact(known);
-        log.warn({ err: known }, 'the orders cannot be read from etcd');
-        if (!this.#orders.known) this.#hindered(known);
-        await this.#wakeup.sleep(ordersRetryMs, signal).catch(() => undefined);
-      }
-    }
+    const obey = (orders: SyncOrders): void => this.#obey(orders);
+    const hindered = (error: WatcherError, retryMs: number): void => this.#hindered(error, retryMs);
+    const wakeup = this.#wakeup;
+    return followOrders({ coordination, wakeup, log, onEtcdContact, obey, hindered }, signal);
   }
 
   /** Nothing is begun before the orders are known; until then the state says why. */
-  #hindered(error: WatcherError): void {
+  #hindered(error: WatcherError, retryMs: number): void {
+    if (this.#orders.known) return;
     const { board, observer, name } = this.#options;
     const retries = isRetried(error);
     observer.error(name, error.code);
-    board.failed(error, retries ? this.#after(ordersRetryMs) : null);
+    board.failed(error, retries ? this.#after(retryMs) : null);
     if (!this.#orders.wantsToRun) return;
     // Of backing off and failed there is no way to the other but this.
     this.#transition('start');
@@ -162,9 +160,12 @@ export class Replicator {
       this.#attempt = attempt;
       const both = AbortSignal.any([signal, attempt.signal]);
       try {
+        await this.#ready;
         const lead = await this.#leadership.hold(both);
         this.#transition('lead');
-        await this.#attemptOnce(lead, both);
+        const attempted = this.#attemptOnce(lead, both);
+        this.#attempted = attempted.catch(() => undefined);
+        await attempted;
       } catch (error) {
         if (both.aborted && attempt.signal.reason !== reconfigured) break;
         if (!both.aborted) await this.#recover(toWatcherError(error), both);

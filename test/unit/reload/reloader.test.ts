@@ -11,6 +11,7 @@ const file = (...syncs: string[]) =>
   `etcd: { endpoints: [localhost:2379] }\nsyncs:\n${syncs.map((sync) => `  ${sync}\n`).join('')}`;
 const a = 'a: { database: { host: db, name: a } }';
 const b = 'b: { database: { host: db, name: b } }';
+const slowB = 'b: { database: { host: db, name: b }, dump: { parallel: 1 } }';
 const slowA = 'a: { database: { host: db, name: a }, dump: { parallel: 1 } }';
 
 function world(text = file(a)) {
@@ -49,7 +50,12 @@ function world(text = file(a)) {
         if (state.blocked) await new Promise<void>((resolve) => gates.push(resolve));
         calls.push(`removed ${name}`);
       },
-      change: ({ name }) => calls.push(`change ${name}`),
+      async change({ name }, _config, ready) {
+        calls.push(`change ${name}`);
+        void ready.then(() => calls.push(`${name} goes on`));
+        if (state.blocked) await new Promise<void>((resolve) => gates.push(resolve));
+        calls.push(`changed ${name}`);
+      },
       add: ({ name }) => calls.push(`add ${name}`),
     },
     rowKeys,
@@ -67,9 +73,31 @@ test('removed ones have stopped before others change and start; then listeners a
   state.text = file(slowA, 'c: { database: { host: db, name: c } }');
   const report = await reloader.reload({ dryRun: false });
   expect(report).toMatchObject({ added: ['c'], removed: ['b'], changed: ['a'], unchanged: [] });
-  expect(calls).toEqual(['read', 'remove b', 'removed b', 'change a', 'add c']);
+  expect(calls).toEqual([
+    'read',
+    'remove b',
+    'removed b',
+    'change a',
+    'changed a',
+    'a goes on',
+    'add c',
+  ]);
   expect(told).toEqual([reloader.current()]);
   expect(reloader.current().syncs.map(({ name }) => name)).toEqual(['a', 'c']);
+});
+
+test('those that change have all stopped writing before any goes on, or another starts', async () => {
+  const { reloader, calls, state, gates } = world(file(a, b));
+  state.blocked = true;
+  state.text = file(slowA, slowB, 'c: { database: { host: db, name: c } }');
+  const reloaded = reloader.reload({ dryRun: false });
+  await expect.poll(() => gates.length).toBe(2);
+  gates[0]?.();
+  await expect.poll(() => calls).toContain('changed a');
+  expect(calls).toEqual(['read', 'change a', 'change b', 'changed a']);
+  gates[1]?.();
+  await reloaded;
+  expect(calls.slice(4)).toEqual(['changed b', 'a goes on', 'b goes on', 'add c']);
 });
 
 test('a dry run changes nothing, and counts', async () => {
@@ -127,6 +155,7 @@ test('two reloads follow one another', async () => {
   await expect.poll(() => gates.length).toBe(1);
   state.text = file(slowA);
   expect(calls).toEqual(['read', 'remove b']);
+  state.blocked = false;
   gates[0]?.();
   expect((await first).removed).toEqual(['b']);
   expect(await second).toMatchObject({ removed: [], changed: ['a'] });

@@ -106,7 +106,7 @@ test('keys where another sync writes by now stay, and are named', async () => {
   const { store, drop, sync } = world;
   const isShared = (prefix: string): boolean => prefix !== '/s/a/';
   const { settings, replicator } = sync;
-  replicator.reconfigure({ ...settings, pipeline: { ...settings.pipeline, isShared } });
+  await replicator.reconfigure({ ...settings, pipeline: { ...settings.pipeline, isShared } });
   const expected = {
     keys: [{ prefix: '/s/a/', count: rows }],
     kept: [{ part: 'keys', name: '/s/b/', reason: expect.stringContaining('1 keys stay') }],

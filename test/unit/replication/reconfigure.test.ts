@@ -1,4 +1,5 @@
 /** A sync whose configuration is replaced while it runs. */
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WatcherError } from '../../../src/errors.ts';
 import { compileTemplate, syncPrefix } from '../../../src/replication/key-template.ts';
@@ -19,6 +20,19 @@ function world() {
 
 const isStreaming = ({ state }: { state: string }): boolean => state === 'streaming';
 
+function gate() {
+  let open = (): void => {};
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open };
+}
+
+/** Everything that has nothing to wait for has happened. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+}
+
 function moved(template: string) {
   const scope = { sync: 's', database: 'd' };
   return {
@@ -34,7 +48,7 @@ test('a stream goes on with the new settings, under the same leadership', async 
   await using sync = run();
   await sync.until('it streams', isStreaming);
   sync.logged.length = 0;
-  sync.replicator.reconfigure({ ...sync.settings, pipeline: moved('/t/{table}/{key}') });
+  await sync.replicator.reconfigure({ ...sync.settings, pipeline: moved('/t/{table}/{key}') });
   await sync.until('the row has moved', () => store.rows.has('/t/a/1'));
   await sync.until('the old one is gone', () => !store.rows.has('/s/a/1'));
   expect(sync.logged.filter((state) => /^[a-z_]+$/.test(state))).toEqual(['starting', 'streaming']);
@@ -49,12 +63,12 @@ test('keys of somebody else are not overwritten by rows that move', async () => 
   await using sync = run();
   await sync.until('it streams', isStreaming);
   store.rows.set('/t/a/1', { value: 'theirs', modRevision: 1n });
-  sync.replicator.reconfigure({ ...sync.settings, pipeline: moved('/t/{table}/{key}') });
+  await sync.replicator.reconfigure({ ...sync.settings, pipeline: moved('/t/{table}/{key}') });
   await sync.until('it fails', ({ state }) => state === 'failed');
   expect(sync.status.lastError?.code).toBe('prefix_not_empty');
   expect([store.rows.get('/t/a/1')?.value, store.rows.has('/s/a/1')]).toEqual(['theirs', true]);
   const pipeline = { ...moved('/t/{table}/{key}'), adopt: true };
-  sync.replicator.reconfigure({ ...sync.settings, pipeline });
+  await sync.replicator.reconfigure({ ...sync.settings, pipeline });
   await sync.until('they are taken over', () => store.rows.get('/t/a/1')?.value.includes('10'));
 });
 
@@ -64,20 +78,59 @@ test('one that has failed, or pauses, tries at once', async () => {
   source.failures.set('prepare', errors);
   await using sync = run({ backoffMs: 1_000_000 });
   await sync.until('it fails', ({ state }) => state === 'failed');
-  sync.replicator.reconfigure(sync.settings);
+  await sync.replicator.reconfigure(sync.settings);
   await sync.until('it pauses', ({ state }) => state === 'backing_off');
-  sync.replicator.reconfigure(sync.settings);
+  await sync.replicator.reconfigure(sync.settings);
   await sync.until('it streams', isStreaming);
   expect(sync.logged.filter((state) => /^[a-z_]+$/.test(state))).toEqual(
     expect.arrayContaining(['failed', 'backing_off', 'streaming']),
   );
 });
 
+/** A driver that calls `closing` before it is closed. */
+function closedAfter(source: ScriptedSource, closing: () => Promise<void>) {
+  return async () => {
+    const driver = createScriptedDriver(source);
+    const close = driver.close.bind(driver);
+    driver.close = async () => {
+      await closing();
+      await close();
+    };
+    return driver;
+  };
+}
+
+test('it says when the old settings are done with, and waits for its turn with the new ones', async () => {
+  const { source, store, run } = world();
+  await using sync = run();
+  const [closing, closed, ready] = [gate(), gate(), gate()];
+  const createDriver = closedAfter(source, () => {
+    closing.open();
+    return closed.passed;
+  });
+  await sync.replicator.reconfigure({ ...sync.settings, createDriver });
+  await sync.until('it streams', isStreaming);
+  let isDone = false;
+  const settings = { ...sync.settings, pipeline: moved('/t/{table}/{key}') };
+  const done = sync.replicator.reconfigure(settings, ready.passed).then(() => {
+    isDone = true;
+  });
+  await closing.passed;
+  await turns();
+  expect(isDone).toBe(false);
+  closed.open();
+  await done;
+  await turns();
+  expect([...store.rows.keys()]).toEqual(['/s/a/1']);
+  ready.open();
+  await sync.until('the row has moved', () => store.rows.has('/t/a/1'));
+});
+
 test('one that is stopped stays so, and starts with the new settings', async () => {
   const { store, run } = world();
   await using sync = run({ autostart: false });
   await sync.until('it is known', ({ state }) => state === 'stopped');
-  sync.replicator.reconfigure({ ...sync.settings, pipeline: moved('/t/{table}/{key}') });
+  await sync.replicator.reconfigure({ ...sync.settings, pipeline: moved('/t/{table}/{key}') });
   expect(sync.status.state).toBe('stopped');
   await sync.supervisor.setDesired('s', 'running');
   await sync.until('it streams', () => store.rows.has('/t/a/1'));
@@ -88,10 +141,10 @@ test('autostart counts as long as nothing was ordered', async () => {
   const { run } = world();
   await using sync = run({ autostart: false });
   await sync.until('it is stopped', ({ state }) => state === 'stopped');
-  sync.replicator.reconfigure({ ...sync.settings, autostart: true });
+  await sync.replicator.reconfigure({ ...sync.settings, autostart: true });
   await sync.until('it streams', isStreaming);
   await sync.supervisor.setDesired('s', 'running');
-  sync.replicator.reconfigure({ ...sync.settings, autostart: false });
+  await sync.replicator.reconfigure({ ...sync.settings, autostart: false });
   expect(sync.status.desired).toBe('running');
 });
 
@@ -101,7 +154,7 @@ test('a standby goes on standing by, and leads with the new settings', async () 
   await first.until('it streams', isStreaming);
   await using second = run({ instance: 'two' });
   await second.until('it stands by', ({ state }) => state === 'standby');
-  second.replicator.reconfigure({ ...second.settings, pipeline: moved('/t/{table}/{key}') });
+  await second.replicator.reconfigure({ ...second.settings, pipeline: moved('/t/{table}/{key}') });
   await second.until('it stands by again', ({ state }) => state === 'standby');
   expect(store.rows.has('/t/a/1')).toBe(false);
   await first[Symbol.asyncDispose]();
@@ -114,7 +167,7 @@ test('changes in quick succession end as the last one says', async () => {
   await using sync = run();
   for (let round = 0; round < 20; round += 1) {
     const pipeline = moved(`/t${round % 3}/{table}/{key}`);
-    sync.replicator.reconfigure({ ...sync.settings, pipeline });
+    void sync.replicator.reconfigure({ ...sync.settings, pipeline });
     if (round % 4 === 0) await sync.until('anything', () => true);
     if (round % 7 === 0) await sync.supervisor.setDesired('s', 'stopped');
     if (round % 7 === 1) await sync.supervisor.setDesired('s', 'running');
@@ -146,7 +199,7 @@ test('a table that left between two attempts is not shown any more', async () =>
       },
     });
   };
-  sync.replicator.reconfigure({ ...sync.settings, createDriver });
+  await sync.replicator.reconfigure({ ...sync.settings, createDriver });
   await sync.until('it is gone', () => tables().length === 1);
 });
 
@@ -181,7 +234,7 @@ test('a checkpoint of another kind of database is dumped over, and its rows are 
   await using sync = run();
   await sync.until('it streams', isStreaming);
   const pipeline = { ...pipelineDefaults, positionKind: 'mysql' } as const;
-  sync.replicator.reconfigure({ ...sync.settings, pipeline });
+  await sync.replicator.reconfigure({ ...sync.settings, pipeline });
   await sync.until('it dumps', () => source.calls.filter((call) => call === 'dump').length === 2);
   await sync.until('it streams', isStreaming);
   expect([...store.rows.keys()]).toEqual(['/s/a/1']);
