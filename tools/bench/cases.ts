@@ -22,7 +22,7 @@ export type CaseName = (typeof caseNames)[number];
 
 /** The cases that there are for a source. */
 export function casesOf(source: SourceName): readonly CaseName[] {
-  const without: readonly CaseName[] = source === 'postgres' ? compressedCases : ['idle'];
+  const without: readonly CaseName[] = source === 'postgres' ? compressedCases : [];
   return caseNames.filter((name) => !without.includes(name));
 }
 

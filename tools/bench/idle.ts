@@ -1,15 +1,13 @@
 /** Many syncs that have nothing to do: what they cost, and how fast the API answers over them. */
 
 import { setTimeout as timeout } from 'node:timers/promises';
-import pg from 'pg';
 import { until } from '../../test/support/until.ts';
-import { type PostgresServer, startPostgres } from '../testenv/postgres.ts';
 import { measure, quantile } from './figures.ts';
+import { type IdleSource, openIdleSource, rowsEach } from './idle-source.ts';
 import type { Etcd, Lab } from './lab.ts';
 import { peakBytes } from './processes.ts';
 import { launch } from './whole.ts';
 
-const rowsEach = 3;
 const requests = 300;
 /** What follows the first dumps is over by then: the first looks at the catalog, and what they and the dumps have logged. */
 const settleSeconds = 45;
@@ -20,7 +18,7 @@ export interface Idle {
   /** Of one core, in percent. */
   readonly watcherPercent: number;
   readonly etcdPercent: number;
-  readonly postgresPercent: number;
+  readonly sourcePercent: number;
   /** Of GET /v1/syncs. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -36,52 +34,25 @@ export interface IdleOptions {
 
 export async function idleCase(lab: Lab, options: IdleOptions) {
   const { syncs, progress } = options;
-  // One of its own: so many slots are set at start, and cost every server that has them.
-  await using server = await startPostgres({
-    major: lab.options.major,
-    settings: {
-      max_replication_slots: syncs + 10,
-      max_wal_senders: syncs + 10,
-      // Each sync has one for the log and one for everything else, and two more while it dumps.
-      max_connections: 5 * syncs + 50,
-      // It would look after the catalog that was just filled, in the middle of the measurement.
-      autovacuum: false,
-    },
-  });
+  await using source = await openIdleSource(lab.options, syncs);
   await using etcd = await lab.etcd();
-  await createTables(server, syncs);
-  const config = configuration(server, etcd, syncs);
-  await using watcher = await launch(config, server.password, options.nodeArgs);
+  const config = configuration(source, etcd, syncs);
+  await using watcher = await launch(config, source.password, options.nodeArgs);
   progress(`${syncs} syncs dump`);
   const states = async () =>
     ((await watcher.get('/v1/syncs')) as { syncs: { state: string }[] }).syncs;
   const all = async () => (await states()).every(({ state }) => state === 'streaming');
   await until(all, { what: 'all syncs stream', failure: watcher.failure, timeoutMs: 300_000 });
   await timeout(settleSeconds * 1000);
-  const result = await measureIdle(watcher, { etcd, server }, options);
+  const result = await measureIdle(watcher, { etcd, source }, options);
   return { result, difference: await missing(etcd, syncs) };
 }
 
-async function createTables(server: PostgresServer, syncs: number): Promise<void> {
-  const client = new pg.Client({ connectionString: server.url });
-  await client.connect();
-  for (let index = 1; index <= syncs; index += 1) {
-    await client.query(
-      `CREATE TABLE t${index} (id int PRIMARY KEY, v text);
-       INSERT INTO t${index} SELECT n, 'v' FROM generate_series(1, ${rowsEach}) n`,
-    );
-  }
-  await client.query('VACUUM ANALYZE');
-  await client.end();
-}
-
-function configuration(server: PostgresServer, etcd: Etcd, syncs: number): string {
-  const { host, port, user } = server;
-  const each = Array.from({ length: syncs }, (_, index) => {
-    const database = { host, port, name: 'postgres', user, password: `\${BENCH_PASSWORD}` };
-    const tables = { include: [`public.t${index + 1}`] };
-    return [`s${index + 1}`, { driver: 'pgx', database, tables }];
-  });
+function configuration(source: IdleSource, etcd: Etcd, syncs: number): string {
+  const each = Array.from({ length: syncs }, (_, index) => [
+    `s${index + 1}`,
+    source.sync(index + 1),
+  ]);
   // JSON is YAML.
   return JSON.stringify({
     log_level: 'info',
@@ -93,11 +64,11 @@ function configuration(server: PostgresServer, etcd: Etcd, syncs: number): strin
 
 async function measureIdle(
   watcher: Awaited<ReturnType<typeof launch>>,
-  { etcd, server }: { readonly etcd: Etcd; readonly server: PostgresServer },
+  { etcd, source }: { readonly etcd: Etcd; readonly source: IdleSource },
   { syncs, seconds, progress }: IdleOptions,
 ): Promise<Idle & { readonly kind: 'idle' }> {
   progress(`nothing happens for ${seconds} s`);
-  const pids = { watcher: watcher.pid, etcd: etcd.server.pid, source: server.pid };
+  const pids = { watcher: watcher.pid, etcd: etcd.server.pid, source: source.pid };
   const figure = await measure(0, pids, () => timeout(seconds * 1000));
   const percent = (role: keyof typeof pids) => (100 * (figure.cpu[role] ?? 0)) / figure.seconds;
   progress(`${requests} times GET /v1/syncs`);
@@ -114,7 +85,7 @@ async function measureIdle(
     seconds: figure.seconds,
     watcherPercent: percent('watcher'),
     etcdPercent: percent('etcd'),
-    postgresPercent: percent('source'),
+    sourcePercent: percent('source'),
     p50Ms: quantile(times, 0.5),
     p99Ms: quantile(times, 0.99),
     peakBytes: await peakBytes(watcher.pid),

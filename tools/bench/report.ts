@@ -92,7 +92,7 @@ function latencyLine({ transactions, p50Ms, p99Ms, maxMs }: Latency): string {
 }
 
 function idleLine(idle: Idle): string {
-  const cpu = (['watcher', 'etcd', 'postgres'] as const)
+  const cpu = (['watcher', 'etcd', 'source'] as const)
     .map((role) => `${role} ${idle[`${role}Percent`].toFixed(1)} %`)
     .join(', ');
   const peak = (idle.peakBytes / 1e6).toFixed(0);
