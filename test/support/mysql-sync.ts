@@ -36,6 +36,23 @@ export async function logEnd(database: MysqlTestDatabase): Promise<Place> {
   return { file: row?.File ?? '', offset: Number(row?.Position) };
 }
 
+/** The types of the events behind `from`, also in files that were begun since: other tests use the server, too. */
+export async function eventTypesSince(
+  { query }: MysqlTestDatabase,
+  from: Place,
+): Promise<readonly string[]> {
+  const files = (await query<{ Log_name: string }>('SHOW BINARY LOGS')).map((row) => row.Log_name);
+  const types: string[] = [];
+  for (const file of files.slice(files.indexOf(from.file))) {
+    const offset = file === from.file ? from.offset : 4;
+    const events = await query<{ Event_type: string }>(
+      `SHOW BINLOG EVENTS IN '${file}' FROM ${offset}`,
+    );
+    for (const { Event_type } of events) types.push(Event_type);
+  }
+  return types;
+}
+
 /** Whether `a` is at or behind `b`. */
 export function isAtOrBehind(a: Place, b: Place): boolean {
   const number = (file: string) => Number(file.split('.').at(-1));
