@@ -5,8 +5,19 @@ import { redact } from './redact.ts';
 
 const digestChars = 16;
 
+type Digests = ReadonlyMap<string, string>;
+
+/** Each sync asks for its own: hundreds of them would each redact the whole configuration. */
+const known = new WeakMap<Config, Digests>();
+
 /** By the name of the sync. */
-export function syncDigests(config: Config): ReadonlyMap<string, string> {
+export function syncDigests(config: Config): Digests {
+  const digests = known.get(config) ?? digestsOf(config);
+  known.set(config, digests);
+  return digests;
+}
+
+function digestsOf(config: Config): Digests {
   const syncs = redact(config).syncs as Readonly<Record<string, unknown>>;
   return new Map(
     Object.entries(syncs).map(([name, sync]) => {

@@ -131,6 +131,8 @@ async function open(
     connectTimeout: target.connectTimeoutMs,
     connectAttributes: { program_name: target.applicationName },
     flags: ['-LOCAL_FILES'],
+    // None is prepared; mysql2 makes room for so many at once, by default half a megabyte for each connection.
+    maxPreparedStatements: 1,
     typeCast: false,
   } as mysql.ConnectionOptions);
   // An idle connection that breaks: what is done next on it fails, and says so.

@@ -13,6 +13,8 @@ import { retentionSeconds } from './preflight.ts';
 import type { ServerFacts } from './server-facts.ts';
 
 const intervalMs = 3_000;
+/** Where the log has not grown, its files are listed with one of so many samples: they may have been purged. */
+const listingSamples = 10;
 
 export interface StatusSamplerOptions {
   readonly control: Control<SourceConnection>;
@@ -29,6 +31,7 @@ export class StatusSampler {
   readonly #timer: NodeJS.Timeout;
   #busy = false;
   #last: LogStatus | null = null;
+  #samples = 0;
   /** Since when something of the log is not durable; null: nothing is. */
   #behindSinceMs: number | null = null;
 
@@ -71,7 +74,9 @@ export class StatusSampler {
     const { control, facts, durable, watch, nowMs } = this.#options;
     const { read } = watch;
     try {
-      this.#last = await control.exclusive((connection) => readLogStatus(connection, facts));
+      const known = this.#samples % listingSamples === 0 ? null : this.#last;
+      this.#samples += 1;
+      this.#last = await control.exclusive((sql) => readLogStatus(sql, facts, known));
       watch.ends(this.#last.end, read);
       const position = durable();
       const behind = position !== null && comparePlaces(position, this.#last.end) < 0;
@@ -89,16 +94,19 @@ export interface LogStatus {
   readonly files: readonly LogFile[];
 }
 
+/** @param known Its files are taken as they are while the log ends where it did; null: they are listed. */
 export async function readLogStatus(
   connection: SourceConnection,
   facts: ServerFacts,
+  known: LogStatus | null = null,
 ): Promise<LogStatus> {
   const end = await readLogEnd(connection, facts);
   // Not for long: what it is set to do was looked at before, and a RESET closes the log for a moment.
   if (end === null) {
     throw new WatcherError('source_unavailable', { message: 'The server writes no binlog now' });
   }
-  return { end: positionOf(end), files: await readLogFiles(connection) };
+  const stands = known !== null && comparePlaces(known.end, end) === 0;
+  return { end: positionOf(end), files: stands ? known.files : await readLogFiles(connection) };
 }
 
 export function sourceStatus(

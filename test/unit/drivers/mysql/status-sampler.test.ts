@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
+import type { SourceConnection } from '../../../../src/drivers/mysql/connection.ts';
 import { bytesBetween } from '../../../../src/drivers/mysql/log-place.ts';
-import { retentionWarning, sourceStatus } from '../../../../src/drivers/mysql/status-sampler.ts';
+import {
+  readLogStatus,
+  retentionWarning,
+  sourceStatus,
+} from '../../../../src/drivers/mysql/status-sampler.ts';
+import { mysqlFacts } from '../../../support/mysql-facts.ts';
 
 const files = [
   { name: 'b.000002', sizeBytes: 1000 },
@@ -36,4 +42,25 @@ test('a warning when the purge comes near', () => {
   expect(warns(at('b.000003', 4), 7200, hourMs)).toBeNull();
   expect(warns(at('b.000002', 4), 0, hourMs)).toBeNull();
   expect(warns(null, 7200, hourMs)).toBeNull();
+});
+
+test('files are listed where the log has grown, and else only when it is asked for', async () => {
+  const asked: string[] = [];
+  let offset = 300;
+  const connection = {
+    async query(sql: string) {
+      asked.push(sql);
+      if (sql === 'SHOW BINARY LOGS') return [{ Log_name: 'b.000004', File_size: `${offset}` }];
+      return [{ File: 'b.000004', Position: `${offset}` }];
+    },
+  } as unknown as SourceConnection;
+  const server = mysqlFacts({ gtids: false });
+  const first = await readLogStatus(connection, server);
+  expect(await readLogStatus(connection, server, first)).toEqual(first);
+  expect(asked.filter((sql) => sql === 'SHOW BINARY LOGS')).toHaveLength(1);
+  offset = 400;
+  const grown = await readLogStatus(connection, server, first);
+  expect(grown.files).toEqual([{ name: 'b.000004', sizeBytes: 400 }]);
+  await readLogStatus(connection, server);
+  expect(asked.filter((sql) => sql === 'SHOW BINARY LOGS')).toHaveLength(3);
 });
