@@ -33,7 +33,7 @@ test.each([
 );
 
 test('a case that the source does not have is refused', async () => {
-  const wrong = bench('--source', 'mysql', '--cases', 'idle');
+  const wrong = bench('--source', 'postgres', '--cases', '1-compressed');
   await expect(wrong).rejects.toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--cases'),
