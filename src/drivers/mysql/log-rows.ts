@@ -17,12 +17,6 @@ export interface LogRowsOptions {
   readonly compared: readonly number[];
 }
 
-/** One row of the event, as the table of the sync sees it. */
-interface Step {
-  readonly before: ImageValues | null;
-  readonly after: AfterValues | null;
-}
-
 export class RowsReader {
   readonly #options: LogRowsOptions;
   readonly #decoder: RowDecoder;
@@ -88,9 +82,10 @@ export class RowsReader {
    * 2. delete                    UPDATE, current to past: a delete
    * 3. DELETE HISTORY            DELETE of what is past: ignored
    */
-  #current({ before, after }: BinlogRow): Step {
+  #current(decoded: BinlogRow): BinlogRow {
     const { periodEnd } = this.#options.binding;
-    if (periodEnd === null) return { before, after };
+    if (periodEnd === null) return decoded;
+    const { before, after } = decoded;
     const is = (image: AfterValues | null) =>
       image !== null && currentEnds.has(String(image[periodEnd]));
     return { before: is(before) ? before : null, after: is(after) ? after : null };
