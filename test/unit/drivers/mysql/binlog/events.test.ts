@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { BinlogEvent } from '../../../../../src/drivers/mysql/binlog/decode.ts';
 import { BinlogDecoder } from '../../../../../src/drivers/mysql/binlog/decode.ts';
+import { parseGtid } from '../../../../../src/drivers/mysql/binlog/gtid.ts';
 import { PayloadSplitter } from '../../../../../src/drivers/mysql/binlog/payload.ts';
+import { ByteReader } from '../../../../../src/drivers/mysql/binlog/reader.ts';
 import { isFullImage } from '../../../../../src/drivers/mysql/binlog/rows.ts';
 import { JsonDiffs } from '../../../../../src/drivers/mysql/binlog/values/json-diff.ts';
 import { contents, eventBytes, events, rowsOf, selected } from './fixtures.ts';
@@ -127,6 +129,24 @@ describe('transactions', () => {
   test('anonymous transactions', () => {
     const [gtid] = of(events('mysql-9.7/anonymous'), 'anonymous_gtid');
     expect(gtid?.committedAtMicros).toBeGreaterThan(0);
+  });
+
+  test('a transaction that came from another server has the time of its commit there', () => {
+    const immediate = 1_790_000_000_000_000;
+    const original = 1_780_000_000_000_000;
+    const micros = (value: number, follows: boolean) => {
+      const bytes = Buffer.alloc(7);
+      bytes.writeUIntLE(value % 2 ** 32, 0, 4);
+      bytes.writeUIntLE(Math.floor(value / 2 ** 32) + (follows ? 2 ** 23 : 0), 4, 3);
+      return bytes;
+    };
+    const head = Buffer.alloc(25, 1);
+    head.writeBigInt64LE(7n, 17);
+    const timestamps = Buffer.concat([Buffer.from([2]), Buffer.alloc(16)]);
+    const parsed = (...times: Buffer[]) =>
+      parseGtid(new ByteReader(Buffer.concat([head, timestamps, ...times]))).committedAtMicros;
+    expect(parsed(micros(immediate, true), micros(original, false))).toBe(original);
+    expect(parsed(micros(immediate, false))).toBe(immediate);
   });
 
   test('statements that are logged as statements', () => {
