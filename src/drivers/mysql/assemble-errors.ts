@@ -35,8 +35,9 @@ const rowFormat =
 /** @param schema default database of the session */
 export function loggedStatement(verb: string, schema: string, at: LogEvent): WatcherError {
   const where = schema === '' ? '' : ` in the database ${schema}`;
+  const article = /^[AEIOU]/.test(verb) ? 'an' : 'a';
   return new WatcherError('unsupported_event', {
-    message: `The binlog holds a ${verb}${where} as a statement, without the rows that it changed (${at.file}:${at.start})`,
+    message: `The binlog holds ${article} ${verb}${where} as a statement, without the rows that it changed (${at.file}:${at.start})`,
     remedy: rowFormat,
   });
 }
