@@ -186,7 +186,7 @@ for (const { title, isMissing, start } of kinds) {
       await session.query(`UPDATE item SET v = 'by a statement' WHERE id = 7`);
       expect(await failed(sync)).toMatchObject({
         code: 'unsupported_event',
-        message: expect.stringContaining(`a UPDATE in the database ${sync.database.name}`),
+        message: expect.stringContaining(`an UPDATE in the database ${sync.database.name}`),
         remedy: expect.stringContaining('SET GLOBAL binlog_format = ROW;'),
       });
       await session.query('SET SESSION binlog_format = ROW');

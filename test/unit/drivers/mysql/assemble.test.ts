@@ -207,7 +207,7 @@ describe('what the log cannot be followed past', () => {
     const error = await assemble(script).catch((reason: unknown) => reason as Error);
     expect(error).toMatchObject({
       code: 'unsupported_event',
-      message: expect.stringMatching(/a INSERT in the database other as a statement/),
+      message: expect.stringMatching(/an INSERT in the database other as a statement/),
       remedy: expect.stringMatching(/^SET GLOBAL binlog_format = ROW;/),
     });
     expect(JSON.stringify(error)).not.toContain('secret');
