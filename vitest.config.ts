@@ -30,8 +30,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts'],
           exclude: ['**/*.mysql.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
-          // Files wait for servers, leases and pauses a third of their time: three keep two cores busy. The unit tests run before.
-          maxWorkers: 3,
+          // Each file keeps servers busy that have two cores between them; the unit tests run before.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -44,7 +44,7 @@ export default defineConfig({
           name: 'mysql',
           include: ['test/{integration,e2e}/**/*.mysql.test.ts'],
           globalSetup: ['test/support/mysql-global-setup.ts'],
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
