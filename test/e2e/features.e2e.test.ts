@@ -152,6 +152,8 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
     const base = `${sync.prefix.rows}public/plain/`;
     await using watch = await sync.prefix.gateway.watchPrefix(base);
     await change('UPDATE plain SET id = 40 WHERE id = 4', 'plain');
+    // The watch is another stream than what is read back.
+    await expect.poll(() => watch.events.length, { timeout: 10_000 }).toBeGreaterThan(1);
     const seen = watch.events.map(({ type, key }) => `${type} ${key.slice(base.length)}`);
     expect(seen.sort()).toEqual(['delete 4', 'put 40']);
     expect(new Set(watch.events.map(({ modRevision }) => modRevision)).size).toBe(1);
