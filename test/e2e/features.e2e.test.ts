@@ -142,6 +142,7 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
     );
     await sync.agrees('plain');
     await sync.agrees('entire');
+    await expect.poll(() => watch.events.length, { timeout: 10_000 }).toBeGreaterThan(50);
     expect(new Set(watch.events.map(({ modRevision }) => modRevision)).size).toBe(1);
     const put = watch.events.filter(({ type }) => type === 'put').length;
     expect(put).toBe(51);
