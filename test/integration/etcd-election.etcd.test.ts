@@ -65,10 +65,10 @@ test('a lease that cannot be renewed is lost by our own clock, before etcd expir
 test('a lease that someone revokes is lost with the next keepalive', async () => {
   using client = clientOf();
   const lease = await grantLease({ client, ttlSeconds: 3, signal: never });
-  const granted = performance.now();
   await client.leaseRevoke(lease.id);
   await once(lease.lost, 'abort');
-  expect(performance.now() - granted).toBeLessThan(lease.ttlMs);
+  // Not by our own clock.
+  expect(lease.lost.reason).toMatchObject({ code: 'fenced', message: 'The lease has expired' });
 });
 
 test('one leads, the others stand by, in the order in which they came', async () => {
@@ -184,7 +184,7 @@ test('a leader that was killed on this machine is replaced at once, not after it
   const second = run(client, prefix, b, candidateOf('b', ownerOfThisProcess()), { onStandby });
   await until(() => standing, { what: 'b stands by while the process of a lives' });
   child.kill('SIGKILL');
-  await until(() => second.then(() => true), { what: 'b leads', timeoutMs: 10_000 });
+  await until(() => second.then(() => true), { what: 'b leads' });
   expect(await currentLeader(client, prefix.state, 'test', never)).toMatchObject({ instance: 'b' });
   await Promise.all([a.revoke(), b.revoke()]);
 });

@@ -13,7 +13,7 @@ async function expectSame(replica: Replica, database: TestDatabase, table: strin
   const wanted = JSON.stringify([...(await sourceRows(database, table, key))].sort());
   await until(
     () => JSON.stringify([...parsed(replica.rows(`public.${table}`))].sort()) === wanted,
-    { what: `${table} is as on the source, ${wanted}`, failure: replica.ended, timeoutMs: 10_000 },
+    { what: `${table} is as on the source, ${wanted}`, failure: replica.ended },
   ).catch((error) => {
     expect([...parsed(replica.rows(`public.${table}`))].sort()).toEqual(JSON.parse(wanted));
     throw error;

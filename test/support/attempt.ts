@@ -101,7 +101,7 @@ export class Attempt {
       throw new Error(`the attempt ended: ${String(this.error)}`, { cause: this.error });
     });
     failure.catch(() => undefined);
-    return until(condition, { what, failure, timeoutMs: 5_000 });
+    return until(condition, { what, failure });
   }
 
   /** Everything that was committed is in the store, or waits in held changes of a dump. */

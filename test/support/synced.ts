@@ -82,7 +82,7 @@ export class Synced {
   }
 
   until(what: string, condition: (status: SyncStatus) => unknown): Promise<unknown> {
-    return until(() => Boolean(condition(this.status)), { what, timeoutMs: 5_000 });
+    return until(() => Boolean(condition(this.status)), { what });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

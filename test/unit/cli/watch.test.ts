@@ -52,7 +52,6 @@ async function watched(name: string | null = null, changes = {}, more = {}) {
         () => (typeof what === 'string' ? printed.out.includes(what) : what.test(printed.out)),
         {
           what: String(what),
-          timeoutMs: 5_000,
         },
       ),
     async [Symbol.asyncDispose]() {
