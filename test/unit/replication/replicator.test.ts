@@ -50,6 +50,19 @@ test('without autostart it waits for the order, and says what the source retains
   await sync.until('it streams', isStreaming);
 });
 
+test('a driver that cannot be made for that: it stays stopped, and follows orders', async () => {
+  const { run } = world();
+  await using sync = run({ autostart: false });
+  await sync.until('it was probed', ({ sourcePosition }) => sourcePosition !== null);
+  const createDriver = () => Promise.reject(new Error('no such module'));
+  await sync.replicator.reconfigure({ ...sync.settings, autostart: false, createDriver });
+  const unasked = 'the source cannot be asked how much log it retains';
+  await sync.until('it was asked for', () => sync.logged.includes(unasked));
+  await sync.replicator.reconfigure({ ...sync.settings, autostart: false });
+  await sync.supervisor.setDesired('s', 'running');
+  await sync.until('it streams', isStreaming);
+});
+
 test('the source of a stopped sync is told how far another instance has come', async () => {
   const { source, store, run } = world();
   await using idle = run({ autostart: false });

@@ -94,7 +94,7 @@ function oldTemporalReader(
   { type }: ColumnMap,
   { digits = 0 }: ColumnHints,
 ): FragmentReader | null {
-  const read = oldReaders.get(type) ?? null;
+  const read = oldReader(type);
   if (read === null || digits === 0) return read;
   throw new WatcherError('unsupported_value', {
     message: 'The column holds fractions of seconds in the format of MariaDB 5.3',
@@ -102,11 +102,18 @@ function oldTemporalReader(
   });
 }
 
-const oldReaders: ReadonlyMap<number, FragmentReader> = new Map([
-  [t.datetime, temporal.readOldDatetime],
-  [t.timestamp, temporal.readOldTimestamp],
-  [t.time, temporal.readOldTime],
-]);
+function oldReader(type: number): FragmentReader | null {
+  switch (type) {
+    case t.datetime:
+      return temporal.readOldDatetime;
+    case t.timestamp:
+      return temporal.oldTimestampReader();
+    case t.time:
+      return temporal.readOldTime;
+    default:
+      return null;
+  }
+}
 
 function stringReader(column: ColumnMap, hints: ColumnHints): FragmentReader | null {
   const { type, meta } = column;

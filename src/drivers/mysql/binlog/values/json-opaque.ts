@@ -6,7 +6,8 @@ import type { Fragment } from '../../../../replication/change.ts';
 import { columnTypes as t } from '../column-types.ts';
 import { ByteReader, malformed } from '../reader.ts';
 import { decimalReader } from './numbers.ts';
-import { four, two } from './temporal.ts';
+import { four } from './temporal.ts';
+import { two } from './two-digits.ts';
 
 export function opaqueText(fieldType: number, bytes: Buffer): Fragment {
   switch (fieldType) {

@@ -2,6 +2,7 @@
 import type { Fragment } from '../../../../replication/change.ts';
 import { type ByteReader, malformed } from '../reader.ts';
 import type { FragmentReader } from './codec.ts';
+import { two } from './two-digits.ts';
 
 export const integerReaders: Readonly<
   Record<
@@ -31,12 +32,14 @@ export const integerReaders: Readonly<
 const twoTo32 = 4_294_967_296;
 const safeHigh = 0x1f_ffff;
 
-/** Without bigint where the value fits a number: three times as fast. */
+/** Without bigint where the value fits a number: three times as fast; faster still where it fits 32 bits. */
 export function readInt64(reader: ByteReader): Fragment {
   const at = reader.take(8);
   const high = reader.bytes.readInt32LE(at + 4);
+  const low = reader.bytes.readInt32LE(at);
+  if (high === low >> 31) return `${low}`;
   if (high >= -safeHigh && high <= safeHigh) {
-    return `${high * twoTo32 + reader.bytes.readUInt32LE(at)}`;
+    return `${high * twoTo32 + (low >>> 0)}`;
   }
   return reader.bytes.readBigInt64LE(at).toString();
 }
@@ -44,7 +47,9 @@ export function readInt64(reader: ByteReader): Fragment {
 export function readUint64(reader: ByteReader): Fragment {
   const at = reader.take(8);
   const high = reader.bytes.readUInt32LE(at + 4);
-  if (high <= safeHigh) return `${high * twoTo32 + reader.bytes.readUInt32LE(at)}`;
+  const low = reader.bytes.readInt32LE(at);
+  if (high === 0 && low >= 0) return `${low}`;
+  if (high <= safeHigh) return `${high * twoTo32 + (low >>> 0)}`;
   return reader.bytes.readBigUInt64LE(at).toString();
 }
 
@@ -140,12 +145,14 @@ function wordAt(
 ): number {
   const packed = bytes.readUIntBE(at, word.bytes);
   const { range } = word;
-  const shifted = isFirst ? (packed + range / 2) % range : packed;
+  const half = range / 2;
+  const shifted = !isFirst ? packed : packed < half ? packed + half : packed - half;
   const value = negative ? range - 1 - shifted : shifted;
   if (value >= word.limit) throw malformed('a DECIMAL with more digits than it has');
   return value;
 }
 
 function padded(value: number, digits: number): string {
+  if (digits === 2) return two(value);
   return `${value}`.padStart(digits, '0');
 }

@@ -5,12 +5,7 @@
 import type { Fragment } from '../../../../replication/change.ts';
 import { type ByteReader, malformed } from '../reader.ts';
 import type { FragmentReader } from './codec.ts';
-
-export function two(value: number): string {
-  return twoDigits[value] ?? `${value}`;
-}
-
-const twoDigits = Array.from({ length: 100 }, (_, value) => `${value}`.padStart(2, '0'));
+import { two } from './two-digits.ts';
 
 export function four(value: number): string {
   return `${value}`.padStart(4, '0');
@@ -20,6 +15,22 @@ export function four(value: number): string {
 export function readDate(reader: ByteReader): Fragment {
   const packed = reader.uint24();
   return `"${four(packed >> 9)}-${two((packed >> 5) & 15)}-${two(packed & 31)}"`;
+}
+
+/**
+ * The text of the last argument is kept: rows that stand together are mostly of one minute, and to put its text together
+ * takes longer than everything else about a value.
+ */
+function remembered(textOf: (minute: number) => string): (minute: number) => string {
+  let last = -1;
+  let text = '';
+  return (minute) => {
+    if (minute !== last) {
+      text = textOf(minute);
+      last = minute;
+    }
+    return text;
+  };
 }
 
 /** n fraction digits take (n + 1) / 2 bytes, which count units of 10^-2, 10^-4 or 10^-6. */
@@ -33,44 +44,48 @@ function fractionReader(digits: number): (reader: ByteReader) => string {
 /** DATETIME(n): sign, year × 13 + month in 17 bits, day 5, hour 5, minute 6, second 6; then the fraction. */
 export function datetime2Reader(digits: number): FragmentReader {
   const fraction = fractionReader(digits);
+  const untilSeconds = remembered(datetimeMinute);
   return (reader) => {
     const high = reader.uint8();
     const low = reader.uintBE(4);
     if ((high & 0x80) === 0) throw malformed('a negative DATETIME');
-    const yearMonth = ((high & 0x7f) << 10) | (low >>> 22);
-    const date = `${four(Math.floor(yearMonth / 13))}-${two(yearMonth % 13)}-${two((low >>> 17) & 31)}`;
-    const time = `${two((low >>> 12) & 31)}:${two((low >>> 6) & 63)}:${two(low & 63)}`;
-    return `"${date}T${time}${fraction(reader)}"`;
+    const minute = untilSeconds((high & 0x7f) * 2 ** 26 + (low >>> 6));
+    return `${minute}${two(low & 63)}${fraction(reader)}"`;
   };
+}
+
+/** @param packed DATETIME without its sign, seconds and fraction */
+function datetimeMinute(packed: number): string {
+  const yearMonth = Math.floor(packed / 2 ** 16);
+  const date = `${four(Math.floor(yearMonth / 13))}-${two(yearMonth % 13)}-${two((packed >>> 11) & 31)}`;
+  return `"${date}T${two((packed >>> 6) & 31)}:${two(packed & 63)}:`;
 }
 
 /** TIMESTAMP(n): seconds since 1970, big-endian; then the fraction. 0 is the zero date. */
 export function timestamp2Reader(digits: number): FragmentReader {
   const fraction = fractionReader(digits);
-  return (reader) => {
-    const seconds = reader.uintBE(4);
-    return `"${utc(seconds)}${fraction(reader)}+00:00"`;
-  };
+  const untilSeconds = remembered(utcMinute);
+  return (reader) => timestamp(reader.uintBE(4), untilSeconds, fraction(reader));
 }
 
-export function readOldTimestamp(reader: ByteReader): Fragment {
-  return `"${utc(reader.uint32())}+00:00"`;
+export function oldTimestampReader(): FragmentReader {
+  const untilSeconds = remembered(utcMinute);
+  return (reader) => timestamp(reader.uint32(), untilSeconds, '');
 }
 
-let lastDay = -1;
-let lastDate = '';
+function timestamp(
+  seconds: number,
+  untilSeconds: (minute: number) => string,
+  fraction: string,
+): Fragment {
+  if (seconds === 0) return `"0000-00-00T00:00:00${fraction}+00:00"`;
+  const minute = Math.floor(seconds / 60);
+  return `${untilSeconds(minute)}${two(seconds - minute * 60)}${fraction}+00:00"`;
+}
 
-function utc(seconds: number): string {
-  if (seconds === 0) return '0000-00-00T00:00:00';
-  const day = Math.floor(seconds / 86_400);
-  if (day !== lastDay) {
-    // Rows of one time stand together, and Date is the slowest part.
-    lastDate = new Date(day * 86_400_000).toISOString().slice(0, 10);
-    lastDay = day;
-  }
-  const second = seconds % 86_400;
-  const minutes = Math.floor(second / 60);
-  return `${lastDate}T${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(second % 60)}`;
+/** @param minute since 1970 */
+function utcMinute(minute: number): string {
+  return `"${new Date(minute * 60_000).toISOString().slice(0, 17)}`;
 }
 
 /** The packed integer and fraction are one number, offset so that it is positive. By number of fraction bytes. */
