@@ -9,11 +9,6 @@ import { WatcherError } from '../../../errors.ts';
 const nonAscii = /[\x80-\xff]/;
 /** Not ASCII, or with an escape in JSON. */
 const needsWork = /["\\\x00-\x1f\x80-\xff]/;
-/** The same by character code. A short text is looked through before a regular expression has been called. */
-const workCodes = Uint8Array.from({ length: 256 }, (_, code) =>
-  needsWork.test(String.fromCharCode(code)) ? 1 : 0,
-);
-const shortLength = 24;
 
 export class ByteReader {
   bytes: Buffer;
@@ -142,7 +137,7 @@ export class ByteReader {
     if (this.#latin1Start !== -1 && start >= this.#latin1Start) {
       const at = start - this.#latin1Start;
       const text = this.#latin1.substring(at, at + length);
-      if (isPlain(text)) return `"${text}"`;
+      if (!needsWork.test(text)) return `"${text}"`;
     }
     return JSON.stringify(utf8(this.bytes, start, start + length));
   }
@@ -191,14 +186,6 @@ export class ByteReader {
     this.#latin1 = this.bytes.toString('latin1', start, this.end);
     this.#ascii = !nonAscii.test(this.#latin1);
   }
-}
-
-function isPlain(text: string): boolean {
-  if (text.length > shortLength) return !needsWork.test(text);
-  for (let at = 0; at < text.length; at++) {
-    if (workCodes[text.charCodeAt(at)] !== 0) return false;
-  }
-  return true;
 }
 
 function utf8(bytes: Buffer, start: number, end: number): string {
