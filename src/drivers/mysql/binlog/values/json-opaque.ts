@@ -5,9 +5,8 @@
 import type { Fragment } from '../../../../replication/change.ts';
 import { columnTypes as t } from '../column-types.ts';
 import { ByteReader, malformed } from '../reader.ts';
+import { four, two } from './digits.ts';
 import { decimalReader } from './numbers.ts';
-import { four } from './temporal.ts';
-import { two } from './two-digits.ts';
 
 export function opaqueText(fieldType: number, bytes: Buffer): Fragment {
   switch (fieldType) {

@@ -2,7 +2,7 @@
 import type { Fragment } from '../../../../replication/change.ts';
 import { type ByteReader, malformed } from '../reader.ts';
 import type { FragmentReader } from './codec.ts';
-import { two } from './two-digits.ts';
+import { two } from './digits.ts';
 
 export const integerReaders: Readonly<
   Record<

@@ -5,11 +5,7 @@
 import type { Fragment } from '../../../../replication/change.ts';
 import { type ByteReader, malformed } from '../reader.ts';
 import type { FragmentReader } from './codec.ts';
-import { two } from './two-digits.ts';
-
-export function four(value: number): string {
-  return `${value}`.padStart(4, '0');
-}
+import { four, two } from './digits.ts';
 
 /** DATE: day in 5 bits, month in 4, year. Zero and partial-zero dates are what they are. */
 export function readDate(reader: ByteReader): Fragment {
@@ -17,10 +13,7 @@ export function readDate(reader: ByteReader): Fragment {
   return `"${four(packed >> 9)}-${two((packed >> 5) & 15)}-${two(packed & 31)}"`;
 }
 
-/**
- * The text of the last argument is kept: rows that stand together are mostly of one minute, and to put its text together
- * takes longer than everything else about a value.
- */
+/** Rows that stand together are mostly of one minute: its text is made once for them. */
 function remembered(textOf: (minute: number) => string): (minute: number) => string {
   let last = -1;
   let text = '';
